@@ -1,0 +1,153 @@
+// Everything an operator can say, as plain values. Built once at start by the option table
+// (options.h), checked as a whole (validate.h), and never changed afterwards.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/address.h"
+#include "common/prefix.h"
+#include "common/time.h"
+#include "common/wire/code_points.h"
+
+namespace anyhome::config {
+
+enum class Authentication : std::uint8_t {
+  Rfc4285,       // mobility message authentication option
+  InsecureNone,  // anybody may register anything
+};
+
+enum class ReplayProtection : std::uint8_t {
+  Sequence,   // the Binding Update's sequence number
+  Timestamp,  // RFC 4285 §6, in addition
+};
+
+// How mobile network prefixes come to be known (RFC 3963 §5.1).
+struct NemoPool {
+  Prefix pool;
+  std::uint8_t prefix_length = 64;  // of the prefixes handed out of it
+  friend bool operator==(const NemoPool&, const NemoPool&) = default;
+};
+
+// A mobile node known by name: its key, and the prefixes it may use.
+struct MobileNode {
+  std::string name;
+  HomeAddress home_address;
+  std::optional<std::string> identifier;  // NAI (RFC 4283); any when unset
+  std::uint32_t spi = 0;                  // RFC 4285 §5: 0-255 are reserved
+  std::vector<std::byte> key;             // of HMAC-SHA1
+  // Authorized prefixes; the ones forwarded in implicit mode (RFC 3963 §6.1.1).
+  std::vector<Prefix> prefixes;
+  friend bool operator==(const MobileNode&, const MobileNode&) = default;
+};
+
+struct HomeAgent {
+  std::vector<Prefix> home_prefixes;
+  HomeAgentAddress address;
+  std::optional<Locator> locator;
+  std::optional<Ipv6Address> discovery_address;  // default: RFC 2526 anycast of the first prefix
+
+  std::chrono::seconds max_lifetime{3600};
+  // Of the home prefixes (RFC 6275 §10.3.1); nullopt: infinite.
+  std::optional<std::chrono::seconds> prefix_valid_lifetime;
+  std::optional<std::chrono::seconds> prefix_preferred_lifetime;
+  // Binding Refresh Advice as a share of the granted lifetime in percent; 0: none.
+  unsigned refresh_advice_percent = 0;
+  // Binding Refresh Requests start this long before a binding expires; 0: none.
+  std::chrono::seconds refresh_request_lead{12};
+
+  Authentication authentication = Authentication::Rfc4285;
+  ReplayProtection replay_protection = ReplayProtection::Sequence;
+  std::chrono::seconds timestamp_window{7};  // RFC 4285 §6.1: default 7 s, more than 3 s
+  std::vector<MobileNode> mobile_nodes;
+
+  bool nemo = true;
+  std::vector<NemoPool> nemo_pools;
+  bool nemo_any_prefix = false;  // explicit mode: any prefix of the pools, not only authorized ones
+
+  bool prefix_discovery = true;  // answer Mobile Prefix Solicitations
+  std::uint32_t max_bindings = 65536;
+  std::uint32_t max_prefixes = 16384;
+  std::uint32_t max_prefixes_per_mobile_router = 16;
+  unsigned binding_error_rate = 10;  // Binding Errors per second
+  unsigned discovery_rate = 100;     // discovery answers per second
+  wire::CodePoints code_points;
+
+  friend bool operator==(const HomeAgent&, const HomeAgent&) = default;
+};
+
+struct Port {
+  std::string name;    // of its host twin too
+  std::string device;  // ethdev name: "net_af_packet0", "0000:03:00.0"
+  std::optional<std::uint16_t> vlan;
+  std::uint16_t mtu = 1500;  // L3 MTU in bytes
+  bool home_link = false;    // sources inside the home prefix are allowed here
+  std::vector<std::string> addresses;  // "2001:db8:a1::1a/64", put on the twin at start
+  friend bool operator==(const Port&, const Port&) = default;
+};
+
+struct StaticRoute {
+  Prefix prefix;
+  std::string port;
+  std::optional<Ipv6Address> gateway;  // nullopt: on link
+  friend bool operator==(const StaticRoute&, const StaticRoute&) = default;
+};
+
+struct StaticNeighbor {
+  std::string port;
+  Ipv6Address address;
+  std::array<std::uint8_t, 6> mac{};
+  friend bool operator==(const StaticNeighbor&, const StaticNeighbor&) = default;
+};
+
+enum class HostMode : std::uint8_t {
+  Kernel,  // a TAP twin per port, the TUN device, netlink
+  Static,  // routes and neighbours come from the configuration, there is no host
+};
+
+struct DataPath {
+  HostMode host = HostMode::Kernel;
+  std::vector<StaticRoute> routes;
+  std::vector<StaticNeighbor> neighbors;
+
+  std::uint32_t max_routes = 4096;
+  std::uint32_t max_neighbors = 4096;
+  unsigned receive_descriptors = 1024;
+  unsigned transmit_descriptors = 1024;
+  unsigned packet_buffers = 0;  // of the workers' pool; 0: derived from ports, queues and rings
+  unsigned punt_ring = 1024;    // packets
+  unsigned burst = 32;
+  bool idle = false;            // workers sleep when there is nothing to do
+
+  std::uint8_t tunnel_hop_limit = 64;
+  bool copy_traffic_class = true;
+  unsigned icmp_error_rate = 1000;           // Time Exceeded and Parameter Problem, per second
+  unsigned icmp_unreachable_rate = 100;      // Destination Unreachable, per second
+  unsigned icmp_packet_too_big_rate = 10000;  // in all; 10 per second and flow besides
+
+  friend bool operator==(const DataPath&, const DataPath&) = default;
+};
+
+struct Runtime {
+  std::string tun_device = "anyhome0";
+  std::chrono::milliseconds stop_delay{2000};      // forwarding goes on after the route is gone
+  std::chrono::milliseconds worker_timeout{500};   // no progress for this long: not ready
+  std::uint32_t route_metric = 4096;
+  std::string log_level = "info";
+  friend bool operator==(const Runtime&, const Runtime&) = default;
+};
+
+struct Config {
+  HomeAgent home_agent;
+  std::vector<Port> ports;
+  DataPath data_path;
+  Runtime runtime;
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+}  // namespace anyhome::config

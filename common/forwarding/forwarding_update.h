@@ -1,0 +1,62 @@
+// What the control core asks of the forwarding tables.
+//
+// The control plane decides everything once (which of a bound and a global binding wins, which
+// claimant of a prefix is active); the tables are told only results. Updates come in the order in
+// which they have to take effect.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "common/address.h"
+#include "common/prefix.h"
+
+namespace anyhome::forwarding {
+
+enum class BindingKind : std::uint8_t {
+  Bound,   // registered here: tunnel to the care-of address
+  Global,  // registered at a peer: tunnel to that peer's locator (draft §5.6)
+};
+
+inline constexpr std::uint16_t kPathMtuUnknown = 0xffff;
+
+// Creates or replaces, in place, what happens to packets for a home address.
+struct SetBinding {
+  HomeAddress home_address;
+  BindingKind kind = BindingKind::Bound;
+  Ipv6Address tunnel_source;       // home agent address, or own locator for a global binding
+  Ipv6Address tunnel_destination;  // care-of address, or the primary's locator
+  // Path MTU of the tunnel in bytes, outer header included; the port's own MTU bounds it too.
+  std::uint16_t path_mtu = kPathMtuUnknown;
+  friend bool operator==(const SetBinding&, const SetBinding&) = default;
+};
+
+// Also removes the prefixes that still point at the binding.
+struct RemoveBinding {
+  HomeAddress home_address;
+  friend bool operator==(const RemoveBinding&, const RemoveBinding&) = default;
+};
+
+// Packets for a mobile network prefix go where packets for `owner` go (RFC 3963 §6.4).
+struct SetPrefix {
+  Prefix prefix;
+  HomeAddress owner;
+  friend bool operator==(const SetPrefix&, const SetPrefix&) = default;
+};
+
+struct RemovePrefix {
+  Prefix prefix;
+  friend bool operator==(const RemovePrefix&, const RemovePrefix&) = default;
+};
+
+using ForwardingUpdate = std::variant<SetBinding, RemoveBinding, SetPrefix, RemovePrefix>;
+
+// Why the tables refuse an update; nothing has changed then.
+enum class Refusal : std::uint8_t {
+  TableFull,          // no room for another key
+  EntriesExhausted,   // every entry is in use or waits for its grace period
+  ReclaimBacklog,     // too much waits for readers; try again later
+  UnknownOwner,       // a prefix for a home address without a binding
+};
+
+}  // namespace anyhome::forwarding
