@@ -65,6 +65,7 @@ struct HomeAgent {
   ReplayProtection replay_protection = ReplayProtection::Sequence;
   std::chrono::seconds timestamp_window{7};  // RFC 4285 §6.1: default 7 s, more than 3 s
   std::vector<MobileNode> mobile_nodes;
+  bool only_known_mobile_nodes = false;  // others get status 129
 
   bool nemo = true;
   std::vector<NemoPool> nemo_pools;

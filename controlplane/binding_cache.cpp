@@ -1,0 +1,104 @@
+#include "controlplane/binding_cache.h"
+
+namespace anyhome::control {
+
+BindingCache::BindingCache(std::size_t expected_bindings, std::uint64_t hash_seed)
+    : index_(expected_bindings, hash_seed) {}
+
+std::optional<BindingSlot> BindingCache::find_slot(const HomeAddress& home_address) const {
+  return index_.find(home_address.address(), [this](BindingSlot slot) -> const Ipv6Address& {
+    return at(slot).home_address.address();
+  });
+}
+
+Binding* BindingCache::find(const HomeAddress& home_address) {
+  const auto slot = find_slot(home_address);
+  return slot ? &at(*slot) : nullptr;
+}
+
+const Binding* BindingCache::find(const HomeAddress& home_address) const {
+  const auto slot = find_slot(home_address);
+  return slot ? &at(*slot) : nullptr;
+}
+
+BindingSlot BindingCache::slot_of(const Binding& binding) const {
+  return find_slot(binding.home_address).value_or(slot_end_);
+}
+
+Binding& BindingCache::at(BindingSlot slot) {
+  return (*slabs_[slot >> kSlabBits])[slot & (kSlabSize - 1)];
+}
+
+const Binding& BindingCache::at(BindingSlot slot) const {
+  return (*slabs_[slot >> kSlabBits])[slot & (kSlabSize - 1)];
+}
+
+Binding& BindingCache::create(const HomeAddress& home_address) {
+  BindingSlot slot = slot_end_;
+  if (free_.empty()) {
+    if (slot_end_ == slabs_.size() * kSlabSize) {
+      slabs_.push_back(std::make_unique<std::vector<Binding>>(kSlabSize));
+    }
+    ++slot_end_;
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  Binding& binding = at(slot);
+  binding = Binding{};
+  binding.home_address = home_address;
+  index_.insert(home_address.address(), slot);
+  set_state(binding, BindingState::Registered);
+  return binding;
+}
+
+void BindingCache::erase(Binding& binding) {
+  const BindingSlot slot = slot_of(binding);
+  set_state(binding, BindingState::Free);
+  for (const Prefix& prefix : binding.prefixes) {
+    release(prefix);
+  }
+  index_.erase(binding.home_address.address(), slot);
+  binding = Binding{};
+  free_.push_back(slot);
+}
+
+void BindingCache::set_state(Binding& binding, BindingState state) {
+  registered_ -= binding.registered() ? 1U : 0U;
+  binding.state = state;
+  registered_ += binding.registered() ? 1U : 0U;
+}
+
+const HomeAddress* BindingCache::owner_of(const Prefix& prefix) const {
+  const auto found = owners_.find(prefix);
+  return found == owners_.end() ? nullptr : &found->second;
+}
+
+void BindingCache::claim(const Prefix& prefix, const HomeAddress& owner) {
+  const auto [at, added] = owners_.insert_or_assign(prefix, owner);
+  prefixes_by_length_[prefix.length()] += added ? 1U : 0U;
+}
+
+void BindingCache::release(const Prefix& prefix) {
+  prefixes_by_length_[prefix.length()] -= static_cast<std::uint32_t>(owners_.erase(prefix));
+}
+
+const HomeAddress* BindingCache::owner_of_address(const Ipv6Address& address) const {
+  for (unsigned length = Prefix::kMaxLength; length > 0; --length) {
+    if (prefixes_by_length_[length] != 0) {
+      if (const HomeAddress* owner = owner_of(Prefix(address, length))) {
+        return owner;
+      }
+    }
+  }
+  return nullptr;
+}
+
+std::size_t BindingCache::memory_bytes() const {
+  // A node of the prefix map: key, value, hash and link, as libstdc++ has it.
+  constexpr std::size_t kPrefixNode = sizeof(Prefix) + sizeof(HomeAddress) + 2 * sizeof(void*);
+  return slabs_.size() * kSlabSize * sizeof(Binding) + index_.memory_bytes() +
+         free_.capacity() * sizeof(BindingSlot) + owners_.size() * kPrefixNode;
+}
+
+}  // namespace anyhome::control

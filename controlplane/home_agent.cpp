@@ -1,0 +1,34 @@
+#include "controlplane/home_agent.h"
+
+#include "controlplane/intake.h"
+#include "controlplane/registration.h"
+
+namespace anyhome::control {
+
+HomeAgent::HomeAgent(const config::HomeAgent& config, const Now& start, std::uint64_t hash_seed)
+    : core_(config, start, hash_seed) {}
+
+void HomeAgent::on_packet(const Now& now, const forwarding::PuntMetadata& metadata,
+                          ByteView packet, Effects& effects) {
+  process_packet(core_, now, metadata, packet, effects);
+}
+
+void HomeAgent::on_timer(const Now& now, Effects& effects) {
+  while (const auto slot = core_.timers.pop_due(now.instant)) {
+    binding_timer(core_, static_cast<BindingSlot>(*slot), now, effects);
+  }
+}
+
+void HomeAgent::on_refused(const Now& now, Effects& effects) {
+  undo_refused_update(core_, now, effects);
+}
+
+bool HomeAgent::remove(const Now& now, const HomeAddress& home_address, Effects& effects) {
+  return remove_binding(core_, home_address, now, effects);
+}
+
+std::size_t HomeAgent::memory_bytes() const {
+  return core_.bindings.memory_bytes() + core_.authenticator->memory_bytes();
+}
+
+}  // namespace anyhome::control
