@@ -39,6 +39,7 @@ enum class DropReason : std::uint8_t {
   TunnelSourceUnbound,
   TunnelCareOfMismatch,
   NestedTooDeep,
+  CongestionNotExpected,
   // Resolution
   NoBinding,
   NoRoute,
@@ -127,6 +128,8 @@ inline constexpr std::array<DropReasonInfo, kDropReasonCount> kDropReasons = {{
      "RFC 6275 §10.4.5"},
     {DropReason::NestedTooDeep, "nested-too-deep",
      "The packet was taken out of two tunnels already.", "docs/architecture.md"},
+    {DropReason::CongestionNotExpected, "congestion-not-expected",
+     "The tunnel met congestion and the packet inside cannot carry the mark.", "RFC 6040 §4.2"},
     {DropReason::NoBinding, "no-binding",
      "No binding for the home address; Destination Unreachable code 3.", "draft §5.6"},
     {DropReason::NoRoute, "no-route",

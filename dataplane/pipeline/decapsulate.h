@@ -1,0 +1,161 @@
+// Stage "decapsulate": the end of a mobile node's reverse tunnel (RFC 6275 §10.4.5, RFC 3963 §9).
+//
+// A packet is let out only if its inner source has a binding here and its outer source is the
+// care-of address of that binding: otherwise anybody could send in a mobile node's name.
+#pragma once
+
+#include "dataplane/pipeline/pipeline.h"
+
+namespace anyhome::dataplane {
+
+inline constexpr unsigned kMaxDecapsulations = 2;
+
+// Moves on to the inner header; the outer one stays in the buffer for the source check. `inner_at`
+// is where it starts.
+template <Environment Env>
+void Pipeline<Env>::enter_tunnel_exit(unsigned index, std::size_t inner_at) {
+  W& work = work_[index];
+  if (work.decapsulations == kMaxDecapsulations) {
+    drop(work, DropReason::NestedTooDeep);
+    return;
+  }
+  // 14 + 40 + 40 bytes are contiguous in every ordinary packet; a chained one is joined here.
+  if (work.contiguous < inner_at + wire::kIpv6HeaderSize) {
+    const std::size_t front = static_cast<std::size_t>(work.ip - env_.data(work.packet));
+    if (work.length < inner_at + wire::kIpv6HeaderSize) {
+      drop(work, DropReason::TunnelInnerMalformed);
+      return;
+    }
+    if (!env_.make_contiguous(work.packet, front + inner_at + wire::kIpv6HeaderSize)) {
+      drop(work, DropReason::HeaderNotContiguous);
+      return;
+    }
+    work.ip = env_.data(work.packet) + front;
+    work.contiguous = static_cast<std::uint32_t>(
+        std::min<std::size_t>(env_.contiguous(work.packet) - front, work.length));
+  }
+  work.inner_at = static_cast<std::uint16_t>(inner_at);
+  decapsulate_.push(index);
+}
+
+template <Environment Env>
+void Pipeline<Env>::decapsulate() {
+  if (decapsulate_.empty()) {
+    return;
+  }
+  const WorkList list = decapsulate_;
+  decapsulate_.clear();
+  WorkList checked;
+  std::array<const std::byte*, kMaxBurst> keys;
+  std::array<const Entry*, kMaxBurst> entries;
+  for (unsigned i = 0; i < list.size(); ++i) {
+    W& work = work_[list[i]];
+    if (open_tunnel(work)) {
+      keys[checked.size()] = work.ip + work.inner_at + wire::ipv6_offset::kSource;
+      checked.push(list[i]);
+    }
+  }
+  if (checked.empty()) {
+    return;
+  }
+  std::uint64_t hits = env_.lookup_bindings(keys.data(), checked.size(), entries.data());
+  for (unsigned i = 0; i < checked.size(); ++i, hits >>= 1U) {
+    W& work = work_[checked[i]];
+    const Entry* entry = (hits & 1U) != 0 ? entries[i] : source_binding(keys[i]);
+    if (entry == nullptr || entry->kind != EntryKind::Bound) {
+      trace("inner source {} is not bound here", read_address(keys[i]).to_string());
+      drop(work, DropReason::TunnelSourceUnbound);
+      continue;
+    }
+    // The care-of address is the destination of the binding's own outer header.
+    if (std::memcmp(source_of(work), entry->outer_header.data() + wire::ipv6_offset::kDestination,
+                    Ipv6Address::kSize) != 0) {
+      trace("outer source {} is not the care-of address {}",
+            read_address(source_of(work)).to_string(),
+            read_address(entry->outer_header.data() + wire::ipv6_offset::kDestination).to_string());
+      drop(work, DropReason::TunnelCareOfMismatch);
+      continue;
+    }
+    env_.count(Counter::DecapsulatedFromMobileNode, 1);
+    accept_inner(checked[i]);
+  }
+}
+
+// Whether the inner packet is an IPv6 packet that fits into the outer one.
+template <Environment Env>
+bool Pipeline<Env>::open_tunnel(W& work) {
+  const std::size_t at = work.inner_at;
+  const std::byte* inner = work.ip + at;
+  constexpr unsigned kVersion6 = 6;
+  if ((std::to_integer<unsigned>(inner[0]) >> 4U) != kVersion6) {
+    drop(work, DropReason::TunnelInnerNotIpv6);
+    return false;
+  }
+  const std::size_t length =
+      wire::kIpv6HeaderSize + load_be16(inner + wire::ipv6_offset::kPayloadLength);
+  constexpr std::byte kMulticast{0xff};
+  if (at + length > work.length || inner[wire::ipv6_offset::kSource] == kMulticast) {
+    drop(work, DropReason::TunnelInnerMalformed);
+    return false;
+  }
+  return true;
+}
+
+// A source that is no home address itself may lie inside a mobile network prefix (RFC 3963 §9).
+template <Environment Env>
+const Entry* Pipeline<Env>::source_binding(const std::byte* source) {
+  const Ipv6Address address = read_address(source);
+  for (const PipelinePool& pool : config_.pools) {
+    if (pool.test.matches(source)) {
+      const Ipv6Address masked = Prefix::mask(address, pool.prefix_length);
+      const std::byte* key = std::as_bytes(std::span(masked.octets)).data();
+      const Entry* entry = nullptr;
+      if (env_.lookup_bindings(&key, 1, &entry) != 0) {
+        return entry;
+      }
+    }
+  }
+  if (!env_.has_routed_prefixes()) {
+    return nullptr;
+  }
+  LeafIndex leaf = kNoRouteLeaf;
+  env_.lookup_routes(&address, 1, &leaf);
+  const LeafValue value = env_.leaf(leaf);
+  return value.kind() == LeafKind::Binding ? env_.prefix_entry(value.index()) : nullptr;
+}
+
+// The tunnel is behind us: the inner packet is forwarded like any other.
+template <Environment Env>
+void Pipeline<Env>::accept_inner(unsigned index) {
+  W& work = work_[index];
+  const std::size_t at = work.inner_at;
+  std::byte* inner = work.ip + at;
+  const auto traffic_class =
+      decapsulated_traffic_class(traffic_class_of(inner), traffic_class_of(work.ip));
+  if (!traffic_class) {
+    drop(work, DropReason::CongestionNotExpected);
+    return;
+  }
+  const std::uint16_t first = load_be16(inner);
+  store_be16(inner, static_cast<std::uint16_t>((first & 0xf00fU) | (*traffic_class << 4U)));
+  const std::size_t length =
+      wire::kIpv6HeaderSize + load_be16(inner + wire::ipv6_offset::kPayloadLength);
+  // What the outer packet has behind the inner one is nobody's.
+  const auto front = static_cast<std::size_t>(inner - env_.data(work.packet));
+  if (at + length < work.length) {
+    env_.truncate(work.packet, front + length);
+  }
+  work.ip = inner;
+  work.length = static_cast<std::uint32_t>(length);
+  work.contiguous = static_cast<std::uint32_t>(
+      std::min<std::size_t>(env_.contiguous(work.packet) - front, length));
+  work.link_header = 0;
+  work.inner_at = 0;
+  work.origin = Origin::Tunnel;
+  ++work.decapsulations;
+  trace("taken out of the reverse tunnel: {} -> {}", read_address(source_of(work)).to_string(),
+        read_address(destination_of(work)).to_string());
+  classify(index);
+}
+
+}  // namespace anyhome::dataplane

@@ -1,0 +1,214 @@
+// Stage "parse": is this a frame for us with an IPv6 packet that makes sense, and where does it
+// belong?
+#pragma once
+
+#include "dataplane/pipeline/pipeline.h"
+
+namespace anyhome::dataplane {
+
+inline constexpr std::uint16_t kEthertypeIpv6 = 0x86dd;
+inline constexpr std::uint16_t kEthertypeVlan = 0x8100;
+inline constexpr std::size_t kEthernetHeader = 14;
+inline constexpr std::size_t kVlanTag = 4;
+
+template <Environment Env>
+void Pipeline<Env>::parse(unsigned index, std::uint16_t port, Packet* packet) {
+  W& work = work_[index];
+  work = W{};
+  work.packet = packet;
+  work.port = port;
+  work.ip = env_.data(packet);
+  const PipelinePort& facts = config_.ports[port];
+  env_.count(Counter::Received, 1);
+  env_.count(Counter::ReceivedBytes, env_.length(packet));
+  if (!parse_link_header(work, facts) || !check_header(work) || !check_source(work, facts)) {
+    return;
+  }
+  trace("received on port {}: {} -> {}, next header {}, {} bytes", port,
+        read_address(source_of(work)).to_string(), read_address(destination_of(work)).to_string(),
+        next_header_of(work), work.length);
+  classify(index);
+}
+
+// Leaves `ip` at the IPv6 header.
+template <Environment Env>
+bool Pipeline<Env>::parse_link_header(W& work, const PipelinePort& port) {
+  const std::size_t header = port.link_header_size();
+  // 14 or 18 + 40: what every packet has to show at once.
+  if (env_.contiguous(work.packet) < header + wire::kIpv6HeaderSize) {
+    if (env_.length(work.packet) < header + wire::kIpv6HeaderSize) {
+      // Perhaps a short frame for the kernel (an LLDP or ARP one is shorter).
+      if (env_.contiguous(work.packet) >= kEthernetHeader &&
+          load_be16(work.ip + 12) != kEthertypeIpv6 && load_be16(work.ip + 12) != kEthertypeVlan) {
+        give_to_host(work);
+        return false;
+      }
+      drop(work, DropReason::FrameTooShort);
+      return false;
+    }
+    if (!env_.make_contiguous(work.packet, header + wire::kIpv6HeaderSize)) {
+      drop(work, DropReason::HeaderNotContiguous);
+      return false;
+    }
+    work.ip = env_.data(work.packet);
+  }
+  std::uint16_t ethertype = load_be16(work.ip + 12);
+  if (port.vlan) {
+    constexpr std::uint16_t kVlanId = 0x0fff;
+    if (ethertype != kEthertypeVlan || (load_be16(work.ip + 14) & kVlanId) != *port.vlan) {
+      drop(work, DropReason::OtherVlan);
+      return false;
+    }
+    ethertype = load_be16(work.ip + 16);
+  } else if (ethertype == kEthertypeVlan) {
+    drop(work, DropReason::OtherVlan);
+    return false;
+  }
+  work.link_header = static_cast<std::uint8_t>(header);
+  constexpr std::byte kGroupBit{0x01};
+  const bool multicast = (work.ip[0] & kGroupBit) != std::byte{0};
+  if (!multicast && std::memcmp(work.ip, port.mac.data(), port.mac.size()) != 0) {
+    drop(work, DropReason::OtherDestinationMac);
+    return false;
+  }
+  if (ethertype != kEthertypeIpv6) {
+    give_to_host(work);
+    return false;
+  }
+  work.ip += header;
+  work.contiguous = static_cast<std::uint32_t>(env_.contiguous(work.packet) - header);
+  // Multicast frames are neighbour discovery and routing protocols; a unicast packet in one is
+  // somebody's mistake that must not be multiplied (RFC 1122 §3.3.6).
+  constexpr std::byte kMulticast{0xff};
+  if (multicast && *destination_of(work) != kMulticast) {
+    drop(work, DropReason::OtherDestinationMac);
+    return false;
+  }
+  return true;
+}
+
+// What is not IPv6 belongs to the kernel.
+template <Environment Env>
+void Pipeline<Env>::give_to_host(W& work) {
+  if (!config_.has_host) {
+    drop(work, DropReason::OtherEthertype);
+    return;
+  }
+  work.link_header = static_cast<std::uint8_t>(config_.ports[work.port].link_header_size());
+  punt(work, forwarding::PuntClass::Host);
+}
+
+// Version, length and addresses; `ip` and `contiguous` are set. Padding behind the packet is cut off.
+template <Environment Env>
+bool Pipeline<Env>::check_header(W& work) {
+  const std::size_t available = env_.length(work.packet) - work.link_header;
+  if (work.contiguous < wire::kIpv6HeaderSize) {
+    drop(work, DropReason::FrameTooShort);
+    return false;
+  }
+  constexpr unsigned kVersion6 = 6;
+  if ((std::to_integer<unsigned>(work.ip[0]) >> 4U) != kVersion6) {
+    drop(work, DropReason::BadVersion);
+    return false;
+  }
+  work.length = static_cast<std::uint32_t>(
+      wire::kIpv6HeaderSize + load_be16(work.ip + wire::ipv6_offset::kPayloadLength));
+  if (work.length > available) {
+    drop(work, DropReason::BadPayloadLength);
+    return false;
+  }
+  if (work.length < available) {
+    env_.truncate(work.packet, work.link_header + work.length);
+    work.contiguous = std::min(work.contiguous, work.length);
+  }
+  return true;
+}
+
+// Sources that nobody may have, or that may not come from outside (RFC 4291, docs/architecture.md).
+template <Environment Env>
+bool Pipeline<Env>::check_source(W& work, const PipelinePort& port) {
+  const std::byte* source = source_of(work);
+  constexpr std::byte kMulticast{0xff};
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  std::memcpy(&high, source, sizeof high);
+  std::memcpy(&low, source + sizeof high, sizeof low);
+  constexpr std::uint64_t kLoopbackLow = 0x0100'0000'0000'0000ULL;  // ::1 in memory order
+  const bool unspecified = (high | low) == 0;
+  if (source[0] == kMulticast || (high == 0 && low == kLoopbackLow)) {
+    drop(work, DropReason::InvalidSource);
+    return false;
+  }
+  // The unspecified address is for neighbour discovery and MLD only: multicast on the link.
+  if (unspecified && *destination_of(work) != kMulticast) {
+    drop(work, DropReason::InvalidSource);
+    return false;
+  }
+  if (!port.home_link && is_home(source)) {
+    drop(work, DropReason::HomeSourceOutsideTunnel);
+    return false;
+  }
+  return true;
+}
+
+template <Environment Env>
+bool Pipeline<Env>::is_home(const std::byte* address) const {
+  for (const PrefixTest& prefix : config_.home_prefixes) {
+    if (prefix.matches(address)) {
+      return true;
+    }
+  }
+  for (const PipelinePool& pool : config_.pools) {
+    if (pool.test.matches(address)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+template <Environment Env>
+void Pipeline<Env>::classify(unsigned index) {
+  W& work = work_[index];
+  const std::byte* destination = destination_of(work);
+  if (config_.home_agent.matches(destination)) {
+    deliver(index, LocalRole::HomeAgent);
+    return;
+  }
+  if (is_home(destination)) {
+    resolve_.push(index);
+    return;
+  }
+  if (config_.locator.matches(destination)) {
+    deliver(index, LocalRole::Locator);
+    return;
+  }
+  constexpr std::byte kMulticast{0xff};
+  if (destination[0] == kMulticast) {
+    if (work.origin == Origin::Tunnel) {
+      drop(work, DropReason::MulticastNotForwarded);
+    } else {
+      deliver(index, LocalRole::Host);
+    }
+    return;
+  }
+  constexpr std::uint16_t kLinkLocalMask = 0xffc0;
+  constexpr std::uint16_t kLinkLocal = 0xfe80;
+  if ((load_be16(destination) & kLinkLocalMask) == kLinkLocal) {
+    if (work.origin == Origin::Wire) {
+      deliver(index, LocalRole::Host);
+    } else {
+      drop(work, DropReason::LinkLocalDestination);
+    }
+    return;
+  }
+  std::uint64_t high = 0;
+  std::memcpy(&high, destination, sizeof high);
+  // ::/64 holds the unspecified, the loopback and the IPv4-embedding addresses, none of them routable.
+  if (high == 0) {
+    drop(work, DropReason::InvalidDestination);
+    return;
+  }
+  route_.push(index);
+}
+
+}  // namespace anyhome::dataplane

@@ -1,0 +1,247 @@
+// The data path of a home agent, a burst at a time.
+//
+//   receive:   parse ─┬─ for us ──── classify ─┬─ tunnel ── decapsulate ─┐
+//                     │                        └─ punt                   │
+//                     ├─ home prefix or mobile network ── resolve ◀──────┤
+//                     │                                     │ binding    │
+//                     │                                encapsulate       │
+//                     └─ anything else ── route ◀───────────┼────────────┘
+//                                           └─ adjacency ── rewrite ── transmit
+//
+// Each stage runs over all packets of the burst before the next one starts, so that table lookups are
+// done in bulk and their cache misses overlap. A packet waits in exactly one list between stages. What
+// a stage refuses is dropped with a reason, or answered with an ICMPv6 error; errors run through the
+// stages once more as packets of our own, at the end of the burst.
+//
+// Each stage is a file of its own, included below: parse.h, local.h, decapsulate.h, resolve.h,
+// route.h, encapsulate.h, fragment.h, icmp_error.h, rewrite.h.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/bytes.h"
+#include "common/token_bucket.h"
+#include "common/wire/extension.h"
+#include "common/wire/icmpv6.h"
+#include "common/wire/ipv6.h"
+#include "dataplane/pipeline/ecn.h"
+#include "dataplane/pipeline/environment.h"
+#include "dataplane/pipeline/flow_hash.h"
+#include "dataplane/pipeline/icmp_limiter.h"
+#include "dataplane/pipeline/next_hop.h"
+#include "dataplane/pipeline/pipeline_config.h"
+#include "dataplane/pipeline/work.h"
+
+namespace anyhome::dataplane {
+
+// A Tunnel Encapsulation Limit option inside a packet: its value, and where that is.
+struct EncapsulationLimit {
+  std::uint8_t value = 0;
+  std::uint16_t at = 0;
+};
+
+template <Environment Env>
+class Pipeline {
+ public:
+  using Packet = typename Env::Packet;
+
+  // Both must outlive the pipeline.
+  Pipeline(const PipelineConfig& config, Env& env)
+      : config_(config),
+        env_(env),
+        icmp_limiter_(config.icmp_rates),
+        punt_buckets_(make_punt_buckets(config)),
+        fragment_identification_(config.fragment_seed) {}
+
+  // Frames from a port; at most kMaxBurst.
+  void receive(std::uint16_t port, std::span<Packet* const> packets);
+
+  // IPv6 packets without a link-layer header that originate here: from the kernel through the TUN
+  // device, or from the control thread. Signalling goes by routes alone, data through bindings.
+  void originate(Origin origin, bool through_bindings, std::span<Packet* const> packets);
+
+ private:
+  using W = Work<Packet>;
+  using DropReason = forwarding::DropReason;
+  using Counter = forwarding::Counter;
+
+  // parse.h
+  void parse(unsigned index, std::uint16_t port, Packet* packet);
+  bool parse_link_header(W& work, const PipelinePort& port);
+  bool check_header(W& work);
+  bool check_source(W& work, const PipelinePort& port);
+  void give_to_host(W& work);
+
+  // Which list a packet with a valid header belongs to, by its destination.
+  void classify(unsigned index);
+  [[nodiscard]] bool is_home(const std::byte* address) const;
+
+  // local.h: packets for one of our addresses.
+  void deliver(unsigned index, LocalRole role);
+  void deliver_upper_layer(unsigned index, LocalRole role);
+  void refuse_header_chain(W& work, const wire::ChainProblem& problem);
+  [[nodiscard]] forwarding::PuntClass punt_class(const W& work, const wire::HeaderChain& chain,
+                                                 LocalRole role) const;
+  [[nodiscard]] forwarding::PuntClass icmpv6_class(ByteView message) const;
+  void punt(W& work, forwarding::PuntClass punt_class);
+
+  // decapsulate.h
+  void enter_tunnel_exit(unsigned index, std::size_t inner_at);
+  void decapsulate();
+  bool open_tunnel(W& work);
+  const Entry* source_binding(const std::byte* source);
+  void accept_inner(unsigned index);
+
+  // resolve.h
+  void resolve();
+  void resolve_misses(const WorkList& misses);
+  void dispatch_entry(unsigned index, const Entry* entry);
+  void refuse_unbound(W& work);
+
+  // route.h
+  void route();
+  void dispatch_leaf(unsigned index, LeafValue leaf);
+  void forward_natively(unsigned index);
+
+  // encapsulate.h
+  void encapsulate();
+  void encapsulate_one(unsigned index);
+  bool fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size);
+  static std::optional<EncapsulationLimit> inner_encapsulation_limit(const W& work);
+  bool choose_adjacency(W& work, LeafIndex leaf);
+
+  // fragment.h
+  void send_fragments(W& work);
+
+  // icmp_error.h
+  void refuse(W& work, DropReason reason, std::uint8_t type, std::uint8_t code,
+              std::uint32_t parameter);
+  [[nodiscard]] bool may_be_answered(const W& work, std::uint8_t type, std::uint8_t code) const;
+  bool within_rate(const W& work, std::uint8_t type);
+  void send_errors();
+
+  // rewrite.h
+  bool decrement_hop_limit(W& work);
+  bool next_hop_answers(W& work);
+  void send(unsigned index);
+  void rewrite(W& work);
+
+  void run_stages();
+  void drop(W& work, DropReason reason);
+
+  template <class... Args>
+  void trace([[maybe_unused]] fmt::format_string<Args...> format, [[maybe_unused]] Args&&... args) {
+    if constexpr (Env::kTracing) {
+      env_.trace(fmt::format(format, std::forward<Args>(args)...));
+    }
+  }
+
+  static Ipv6Address read_address(const std::byte* at) {
+    Ipv6Address address;
+    std::memcpy(address.octets.data(), at, Ipv6Address::kSize);
+    return address;
+  }
+  static const std::byte* source_of(const W& work) {
+    return work.ip + wire::ipv6_offset::kSource;
+  }
+  static const std::byte* destination_of(const W& work) {
+    return work.ip + wire::ipv6_offset::kDestination;
+  }
+  static std::uint8_t next_header_of(const W& work) {
+    return std::to_integer<std::uint8_t>(work.ip[wire::ipv6_offset::kNextHeader]);
+  }
+  static std::uint8_t traffic_class_of(const std::byte* ip) {
+    return static_cast<std::uint8_t>(load_be16(ip) >> 4U);
+  }
+
+  using PuntBuckets = std::array<TokenBucket, forwarding::kPuntClassCount>;
+  static PuntBuckets make_punt_buckets(const PipelineConfig& config) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      // A tenth of a second's worth may come at once.
+      return PuntBuckets{TokenBucket(config.punt_rates[I], config.punt_rates[I] / 10 + 1)...};
+    }(std::make_index_sequence<forwarding::kPuntClassCount>{});
+  }
+
+  const PipelineConfig& config_;
+  Env& env_;
+  IcmpLimiter icmp_limiter_;
+  PuntBuckets punt_buckets_;
+  std::uint32_t fragment_identification_;
+
+  std::array<W, kMaxBurst> work_;
+  WorkList decapsulate_;  // tunnel packets for us
+  WorkList resolve_;      // destination inside a home prefix or a pool
+  WorkList route_;        // everything else
+  WorkList encapsulate_;  // entry known
+  WorkList errors_;       // ICMPv6 errors to be sent, in the buffers of what they complain about
+};
+
+template <Environment Env>
+void Pipeline<Env>::receive(std::uint16_t port, std::span<Packet* const> packets) {
+  for (unsigned i = 0; i < packets.size(); ++i) {
+    parse(i, port, packets[i]);
+  }
+  run_stages();
+}
+
+template <Environment Env>
+void Pipeline<Env>::originate(Origin origin, bool through_bindings,
+                              std::span<Packet* const> packets) {
+  for (unsigned i = 0; i < packets.size(); ++i) {
+    W& work = work_[i];
+    work = W{};
+    work.packet = packets[i];
+    work.origin = origin;
+    work.ip = env_.data(work.packet);
+    work.contiguous = static_cast<std::uint32_t>(env_.contiguous(work.packet));
+    env_.count(Counter::Injected, 1);
+    if (!check_header(work)) {
+      continue;
+    }
+    if (through_bindings) {
+      classify(i);
+    } else {
+      route_.push(i);
+    }
+  }
+  run_stages();
+}
+
+template <Environment Env>
+void Pipeline<Env>::run_stages() {
+  // A packet taken out of a tunnel may be for us again, and may even be a tunnel packet; the number of
+  // decapsulations is bounded, so this ends.
+  while (!decapsulate_.empty() || !resolve_.empty() || !route_.empty() || !encapsulate_.empty()) {
+    decapsulate();
+    resolve();
+    route();
+    encapsulate();
+  }
+  if (!errors_.empty()) {
+    send_errors();
+  }
+}
+
+template <Environment Env>
+void Pipeline<Env>::drop(W& work, DropReason reason) {
+  trace("dropped: {}: {}", forwarding::info(reason).name, forwarding::info(reason).sentence);
+  env_.drop(work.packet, reason);
+}
+
+}  // namespace anyhome::dataplane
+
+#include "dataplane/pipeline/decapsulate.h"
+#include "dataplane/pipeline/encapsulate.h"
+#include "dataplane/pipeline/fragment.h"
+#include "dataplane/pipeline/icmp_error.h"
+#include "dataplane/pipeline/local.h"
+#include "dataplane/pipeline/parse.h"
+#include "dataplane/pipeline/resolve.h"
+#include "dataplane/pipeline/rewrite.h"
+#include "dataplane/pipeline/route.h"
