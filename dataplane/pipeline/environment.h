@@ -67,6 +67,9 @@ concept Environment = requires(E env, typename E::Packet* packet, std::byte* byt
   // Whether mobile network prefixes outside of the pools exist, that only the routes know.
   { env.has_routed_prefixes() } -> std::same_as<bool>;
 
+  // A packet leaves by this adjacency; whoever keeps neighbours alive wants to know.
+  { env.note_used(AdjacencyIndex{}) };
+
   // ---- The rest ----
   { env.count(forwarding::Counter::Received, std::uint64_t{}) };
   { env.now() } -> std::same_as<Instant>;  // of this burst

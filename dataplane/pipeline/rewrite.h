@@ -73,6 +73,7 @@ void Pipeline<Env>::rewrite(W& work) {
   } else {
     std::memcpy(frame, adjacency.link_header.data(), kMaxLinkHeader);
   }
+  env_.note_used(work.adjacency);
   env_.count(Counter::Sent, 1);
   env_.count(Counter::SentBytes, work.length + adjacency.link_header_size);
   trace("sent on port {}", adjacency.port);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,8 @@ class HeapEnvironment {
   }
   [[nodiscard]] bool has_routed_prefixes() const { return !prefix_entries.empty(); }
 
+  void note_used(dataplane::AdjacencyIndex adjacency) { used.insert(adjacency); }
+
   // ---- The rest ----
   void count(forwarding::Counter counter, std::uint64_t by) {
     counters[static_cast<std::size_t>(counter)] += by;
@@ -122,6 +125,7 @@ class HeapEnvironment {
   std::deque<dataplane::Adjacency> adjacencies;
   std::vector<dataplane::MultipathGroup> multipath;
   std::vector<const dataplane::Entry*> prefix_entries;
+  std::set<dataplane::AdjacencyIndex> used;
 
  private:
   void remove(Packet* packet) {

@@ -1,0 +1,86 @@
+// A worker: one lcore that polls its receive queues and runs the pipeline over what it gets.
+//
+// Once per loop it serves a few packets of the control thread, then each of its queues, then what
+// other workers want to have sent, and says that it is quiescent: nothing it has seen of the tables is
+// used beyond that point. It never locks, allocates, logs or makes a system call, but to wake the
+// control thread and, with `idle`, to sleep.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <rte_rcu_qsbr.h>
+
+#include "dataplane/io/packet_ring.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "dataplane/worker/cycle_clock.h"
+#include "dataplane/worker/mbuf_environment.h"
+#include "dataplane/worker/transmitter.h"
+#include "dataplane/worker/wake.h"
+#include "dataplane/worker/worker_counters.h"
+
+namespace anyhome::dataplane {
+
+// A receive queue in DPDK's numbers, and the port it belongs to in ours.
+struct PollQueue {
+  std::uint16_t port = 0;
+  std::uint16_t device = 0;
+  std::uint16_t queue = 0;
+};
+
+struct WorkerSetup {
+  unsigned index = 0;
+  PipelineConfig pipeline;  // with this worker's share of the rates
+  ReaderView tables;
+  std::size_t adjacencies = 0;  // one past the largest index
+  rte_rcu_qsbr* qsbr = nullptr;
+  rte_mempool* pool = nullptr;
+  std::vector<PollQueue> receive;
+  std::vector<TransmitPath> transmit;  // per port
+  // Frames of other workers for queues that this one owns.
+  struct Adopted {
+    std::uint16_t port = 0;
+    PacketRing* ring = nullptr;
+  };
+  std::vector<Adopted> adopted;
+  PacketRing* punts = nullptr;    // to the control thread
+  PacketRing* injects = nullptr;  // from it
+  WakeSignal* wake = nullptr;
+  unsigned burst = 32;
+  bool idle = false;
+};
+
+class Worker {
+ public:
+  explicit Worker(WorkerSetup setup);
+
+  // On the lcore; returns after `stop`.
+  void run();
+  void stop() { stopping_.store(true, std::memory_order_relaxed); }
+
+  [[nodiscard]] const WorkerCounters& counters() const { return *counters_; }
+  // Whether the worker has sent by this adjacency since the last call.
+  bool take_used(AdjacencyIndex adjacency) { return used_.take(adjacency); }
+
+ private:
+  unsigned serve_injects();
+  unsigned serve_queues();
+  unsigned serve_adopted();
+  void nap();
+
+  WorkerSetup setup_;
+  CycleClock clock_;
+  std::unique_ptr<WorkerCounters> counters_;
+  UseMarks used_;
+  Transmitter transmitter_;
+  MbufEnvironment environment_;
+  Pipeline<MbufEnvironment> pipeline_;
+  std::atomic<bool> stopping_ = false;
+  std::uint64_t last_busy_ = 0;  // cycles
+  std::uint64_t last_wake_ = 0;  // cycles
+  unsigned nap_us_ = 0;
+};
+
+}  // namespace anyhome::dataplane
