@@ -53,8 +53,8 @@ struct Core {
   Instant started;
   // Whether new registrations and discovery are served (draft §5.1, R5).
   bool serving = false;
-  // The Binding Update whose effects are being carried out, should a table refuse one of them.
-  ReplyContext last_update;
+  // The registration that the last event's effects belong to, should a table refuse one of them.
+  std::optional<ReplyContext> last_update;
 
   [[nodiscard]] const Ipv6Address& own_address() const { return config.address.address(); }
   [[nodiscard]] Ipv6Address discovery_address() const {

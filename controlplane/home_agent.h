@@ -29,15 +29,16 @@ class HomeAgent {
   void on_timer(const Now& now, Effects& effects);
   [[nodiscard]] std::optional<Instant> next_deadline() const { return core_.timers.next_deadline(); }
 
-  // The tables refused an update out of the effects of the last `on_packet`. The rest of those
-  // effects must not be carried out; these are to be, instead.
-  void on_refused(const Now& now, Effects& effects);
+  // The tables refused an update out of the effects of the last event. True: it was a registration; the
+  // rest of those effects must not be carried out, these are to be instead. False: go on.
+  bool on_refused(const Now& now, Effects& effects);
 
   // Ends a binding by an operator's wish; false when there is none.
   bool remove(const Now& now, const HomeAddress& home_address, Effects& effects);
 
   [[nodiscard]] const BindingCache& bindings() const { return core_.bindings; }
   [[nodiscard]] const ControlCounters& counters() const { return core_.counters; }
+  [[nodiscard]] Instant started() const { return core_.started; }
   [[nodiscard]] const config::HomeAgent& config() const { return core_.config; }
   [[nodiscard]] std::size_t memory_bytes() const;
 

@@ -1,5 +1,7 @@
 #include "controlplane/registration.h"
 
+#include <utility>
+
 #include "controlplane/registration_rules.h"
 
 namespace anyhome::control {
@@ -277,11 +279,14 @@ void binding_timer(Core& core, BindingSlot slot, const Now& now, Effects& effect
   schedule(core, binding);
 }
 
-void undo_refused_update(Core& core, const Now& now, Effects& effects) {
-  const ReplyContext& reply = core.last_update;
+bool undo_refused_update(Core& core, const Now& now, Effects& effects) {
+  if (!core.last_update) {
+    return false;
+  }
+  const ReplyContext reply = *std::exchange(core.last_update, std::nullopt);
   Binding* binding = core.bindings.find(reply.home_address);
   if (binding == nullptr || !binding->registered()) {
-    return;
+    return false;
   }
   effects.add(forwarding::RemoveBinding{reply.home_address});
   acknowledge(core, reply, BindingStatus::InsufficientResources, reply.sequence, Lifetime(0),
@@ -290,6 +295,7 @@ void undo_refused_update(Core& core, const Now& now, Effects& effects) {
                    BindingStatus::InsufficientResources, 0});
   core.counters.count(ControlCounter::TableRefused);
   remember_sequence_only(core, *binding, now);
+  return true;
 }
 
 bool remove_binding(Core& core, const HomeAddress& home_address, const Now& now,

@@ -54,6 +54,7 @@ class PacketRing {
   }
 
   [[nodiscard]] bool empty() const { return rte_ring_empty(ring_.get()) != 0; }
+  [[nodiscard]] unsigned count() const { return rte_ring_count(ring_.get()); }
   [[nodiscard]] unsigned capacity() const { return rte_ring_get_capacity(ring_.get()); }
   [[nodiscard]] unsigned high_water() const { return high_water_.load(std::memory_order_relaxed); }
 

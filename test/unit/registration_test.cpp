@@ -242,13 +242,23 @@ TEST_CASE("what the tables refuse is undone and answered by 130", "[registration
   spec.flags |= kRouter;
   fixture.update(spec);
   fixture.effects.clear();
-  fixture.agent.on_refused(fixture.now, fixture.effects);
+  CHECK(fixture.agent.on_refused(fixture.now, fixture.effects));
   CHECK(fixture.order() == Names{"remove", "send", "note"});
   CHECK(fixture.acknowledgement()->status == BindingStatus::InsufficientResources);
   CHECK(fixture.sent().front().header.destination == kCareOf.address());
   CHECK(fixture.agent.bindings().registered() == 0);
   CHECK(fixture.agent.bindings().prefixes() == 0);
   CHECK(fixture.count(ControlCounter::TableRefused) == 1);
+}
+
+TEST_CASE("a refusal that is no registration's undoes nothing", "[registration]") {
+  HomeAgentFixture fixture;
+  fixture.update({});
+  fixture.run_for(std::chrono::seconds(1));  // another event
+  fixture.effects.clear();
+  CHECK_FALSE(fixture.agent.on_refused(fixture.now, fixture.effects));
+  CHECK(fixture.effects.empty());
+  CHECK(fixture.agent.bindings().registered() == 1);
 }
 
 TEST_CASE("an operator removes a binding", "[registration]") {

@@ -1,0 +1,290 @@
+// anyhomectl: asks a running anyhomed, and tells it a few things.
+#include <boost/program_options.hpp>
+#include <cstdio>
+#include <expected>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "apps/anyhomectl/table.h"
+#include "apps/anyhomectl/telemetry_client.h"
+
+namespace anyhome::ctl {
+namespace {
+
+namespace po = boost::program_options;
+using Json = nlohmann::ordered_json;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// Something that can be shown, and its columns.
+struct View {
+  std::string_view name;
+  std::string_view help;
+  std::vector<Column> columns;       // none: fields, not rows
+  std::string_view hide_when_zero;   // rows whose number is 0 are left out without --all
+};
+
+const std::vector<View>& views() {
+  static const std::vector<View> kViews = {
+      {"status", "state of the agent", {}, ""},
+      {"bindings",
+       "registered mobile nodes",
+       {{"home_address", "HOME ADDRESS"},
+        {"care_of_address", "CARE-OF ADDRESS"},
+        {"lifetime", "LIFETIME"},
+        {"remaining", "LEFT"},
+        {"sequence", "SEQ"},
+        {"flags", "FLAGS"},
+        {"age", "AGE"},
+        {"path_mtu", "PATH-MTU"},
+        {"prefixes", "MOBILE NETWORK PREFIXES"}},
+       ""},
+      {"routes", "routes that packets go by", {{"prefix", "PREFIX"}, {"next_hop", "NEXT HOP"}}, ""},
+      {"neighbors",
+       "link-layer addresses of next hops",
+       {{"address", "ADDRESS"}, {"port", "PORT"}, {"mac", "MAC"}, {"state", "STATE"}},
+       ""},
+      {"ports",
+       "ports and what their drivers count",
+       {{"name", "PORT"},
+        {"device", "DEVICE"},
+        {"link", "LINK"},
+        {"mac", "MAC"},
+        {"mtu", "MTU"},
+        {"receive_queues", "RXQ"},
+        {"transmit_queues", "TXQ"},
+        {"received", "RECEIVED"},
+        {"sent", "SENT"},
+        {"missed", "IMISSED"},
+        {"no_buffer", "RX-NOMBUF"},
+        {"receive_errors", "RX-ERR"},
+        {"send_errors", "TX-ERR"}},
+       ""},
+      {"workers",
+       "workers and how busy they are",
+       {{"worker", "WORKER"},
+        {"lcore", "LCORE"},
+        {"state", "STATE"},
+        {"busy_percent", "BUSY%"},
+        {"received", "RECEIVED"},
+        {"sent", "SENT"},
+        {"drops", "DROPS"},
+        {"loops", "LOOPS"},
+        {"sleeps", "SLEEPS"},
+        {"queues", "QUEUES"}},
+       ""},
+      {"counters",
+       "everything that is counted but drops; zeros with --all",
+       {{"part", "PART"}, {"name", "COUNTER"}, {"value", "VALUE"}, {"help", "MEANING"}},
+       "value"},
+      {"drops",
+       "drops by reason; zeros with --all",
+       {{"name", "REASON"}, {"value", "PACKETS"}, {"reference", "REFERENCE"}, {"help", "MEANING"}},
+       "value"},
+      {"pools",
+       "packet pools, rings and tables: how full, and how full at worst",
+       {{"kind", "KIND"},
+        {"name", "NAME"},
+        {"used", "USED"},
+        {"capacity", "CAPACITY"},
+        {"worst", "WORST"},
+        {"bytes", "BYTES"}},
+       ""},
+  };
+  return kViews;
+}
+
+struct Options {
+  std::string socket;
+  bool json = false;
+  bool all = false;
+  std::size_t limit = 0;
+  std::string parameters;  // filters, as the daemon takes them
+  std::vector<std::string> words;
+};
+
+std::string usage(const po::options_description& description) {
+  std::string text =
+      "Usage: anyhomectl [options] show VIEW\n"
+      "       anyhomectl [options] explain ADDRESS [--from ADDRESS] [--tunnel ADDRESS] [--port NAME]\n"
+      "       anyhomectl [options] remove HOME-ADDRESS\n\n"
+      "Views:\n";
+  for (const View& view : views()) {
+    text += fmt::format("  {:<10} {}\n", view.name, view.help);
+  }
+  std::ostringstream options;
+  options << description;
+  return text + "\n" + options.str() +
+         "\nExit codes: 0 done, 1 the daemon is not there or refused, 2 wrong usage.\n";
+}
+
+int fail(const std::string& problem, int code = kFailed) {
+  fmt::print(stderr, "anyhomectl: {}\n", problem);
+  return code;
+}
+
+int show(TelemetryClient& client, const View& view, const Options& options) {
+  std::vector<Json> rows;
+  const auto take = [&](const Json& row) {
+    const bool hidden = !options.all && !view.hide_when_zero.empty() &&
+                        row.value(view.hide_when_zero, std::uint64_t{0}) == 0;
+    if (!hidden) {
+      rows.push_back(row);
+    }
+    return options.limit == 0 || rows.size() < options.limit;
+  };
+  const auto fields = client.ask_all(std::string(view.name), options.parameters, take);
+  if (!fields) {
+    return fail(fields.error());
+  }
+  if (options.json) {
+    std::cout << (view.columns.empty() ? *fields : Json(rows)).dump(2) << '\n';
+  } else if (view.columns.empty()) {
+    fmt::print("{}", format_fields(*fields));
+  } else {
+    fmt::print("{}", format_table(view.columns, rows));
+  }
+  return 0;
+}
+
+int explain(TelemetryClient& client, const Options& options) {
+  const std::string parameters =
+      options.parameters.empty() ? options.words[1] : options.words[1] + "," + options.parameters;
+  std::vector<Json> lines;
+  const auto done = client.ask_all("explain", parameters, [&](const Json& row) {
+    lines.push_back(row.at("decision"));
+    return true;
+  });
+  if (!done) {
+    return fail(done.error());
+  }
+  if (options.json) {
+    std::cout << Json(lines).dump(2) << '\n';
+    return 0;
+  }
+  for (const Json& line : lines) {
+    fmt::print("{}\n", line.get<std::string>());
+  }
+  return 0;
+}
+
+int remove(TelemetryClient& client, const Options& options) {
+  const auto done = client.ask("remove", options.words[1]);
+  if (!done) {
+    return fail(done.error());
+  }
+  if (options.json) {
+    std::cout << done->dump(2) << '\n';
+  } else {
+    fmt::print("removed the binding of {}\n", done->at("removed").get<std::string>());
+  }
+  return 0;
+}
+
+// What is to be done with the words; a usage error is text.
+using Action = int (*)(TelemetryClient&, const View*, const Options&);
+std::expected<std::pair<Action, const View*>, std::string> find_action(const Options& options) {
+  const auto& words = options.words;
+  if (words.empty()) {
+    return std::unexpected("say what to do");
+  }
+  if (words[0] == "show") {
+    if (words.size() != 2) {
+      return std::unexpected("show takes one view");
+    }
+    for (const View& view : views()) {
+      if (view.name == words[1]) {
+        return std::pair<Action, const View*>(
+            [](TelemetryClient& c, const View* v, const Options& o) { return show(c, *v, o); },
+            &view);
+      }
+    }
+    return std::unexpected(fmt::format("there is no view \"{}\"", words[1]));
+  }
+  if (words[0] == "explain" || words[0] == "remove") {
+    if (words.size() != 2) {
+      return std::unexpected(fmt::format("{} takes one address", words[0]));
+    }
+    if (words[0] == "explain") {
+      return std::pair<Action, const View*>(
+          [](TelemetryClient& c, const View*, const Options& o) { return explain(c, o); }, nullptr);
+    }
+    return std::pair<Action, const View*>(
+        [](TelemetryClient& c, const View*, const Options& o) { return remove(c, o); }, nullptr);
+  }
+  return std::unexpected(fmt::format("there is no command \"{}\"", words[0]));
+}
+
+int main_with(int argc, char** argv) {
+  Options options;
+  std::string file_prefix;
+  po::options_description description("Options");
+  description.add_options()("help,h", "this text")("version,V", "print the version")(
+      "file-prefix,f", po::value(&file_prefix)->default_value("rte"),
+      "--file-prefix that the daemon was given")("socket", po::value(&options.socket),
+                                                 "telemetry socket, instead of --file-prefix")(
+      "json,j", po::bool_switch(&options.json), "JSON instead of text")(
+      "all,a", po::bool_switch(&options.all), "rows that are zero, too")(
+      "limit,n", po::value(&options.limit)->default_value(0), "rows at most; 0: all");
+  for (const auto& [name, help] :
+       {std::pair("home", "bindings: only this home address"),
+        std::pair("care-of", "bindings: only at this care-of address"),
+        std::pair("prefix", "bindings: only with this mobile network prefix"),
+        std::pair("from", "explain: source of the packet"),
+        std::pair("tunnel", "explain: the packet comes in a reverse tunnel from this address"),
+        std::pair("port", "explain: port that it comes in on")}) {
+    description.add_options()(name, po::value<std::string>(), help);
+  }
+  po::options_description everything;
+  everything.add(description).add_options()("word", po::value(&options.words));
+  po::positional_options_description words;
+  words.add("word", -1);
+  po::variables_map given;
+  try {
+    po::store(po::command_line_parser(argc, argv).options(everything).positional(words).run(), given);
+    po::notify(given);
+  } catch (const po::error& error) {
+    return fail(std::string(error.what()) + "; see anyhomectl --help", kUsage);
+  }
+  if (given.contains("help")) {
+    fmt::print("{}", usage(description));
+    return 0;
+  }
+  if (given.contains("version")) {
+    fmt::print("anyhomectl {}\n", ANYHOME_VERSION);
+    return 0;
+  }
+  for (const char* name : {"home", "care-of", "prefix", "from", "tunnel", "port"}) {
+    if (given.contains(name)) {
+      options.parameters += fmt::format("{}{}={}", options.parameters.empty() ? "" : ",", name,
+                                        given[name].as<std::string>());
+    }
+  }
+  const auto action = find_action(options);
+  if (!action) {
+    return fail(action.error() + "; see anyhomectl --help", kUsage);
+  }
+  auto client = TelemetryClient::connect(options.socket.empty() ? socket_path(file_prefix)
+                                                                : options.socket);
+  if (!client) {
+    return fail(client.error());
+  }
+  return action->first(*client, action->second, options);
+}
+
+}  // namespace
+}  // namespace anyhome::ctl
+
+int main(int argc, char** argv) {
+  try {
+    return anyhome::ctl::main_with(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "anyhomectl: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,277 @@
+#include "apps/anyhomed/control_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <span>
+
+#include "apps/anyhomed/clock.h"
+#include "apps/anyhomed/log.h"
+
+namespace anyhome {
+namespace {
+
+using dataplane::PacketRing;
+
+// Packets taken from each worker in one round.
+constexpr unsigned kPuntsPerRound = 64;
+// Steps of the tables' background work in one round.
+constexpr std::uint32_t kMaintenance = 512;
+// After work the thread looks again for this long before it sleeps: packets come in trains.
+constexpr Duration kLinger = std::chrono::microseconds(50);
+// A worker may have left out a wake-up in the last 100 µs; so, while packets come, not longer than
+// this.
+constexpr Duration kShortSleep = std::chrono::milliseconds(1);
+constexpr Duration kPuntsAreRecent = std::chrono::milliseconds(100);
+
+}  // namespace
+
+ControlLoop::ControlLoop(const config::Config& config, DataPlane& plane, Injector& injector,
+                         HostBridge* host, control::HomeAgent& agent)
+    : config_(config),
+      plane_(plane),
+      injector_(injector),
+      host_(host),
+      agent_(agent),
+      executor_(agent, plane.tables(), injector),
+      supervisor_(config, plane),
+      commands_({config, plane, injector, host, agent, executor_, supervisor_}),
+      telemetry_([this] { plane_.wake().wake(); }),
+      note_offset_(dataplane::mbuf_note_offset()) {
+  commands_.add_to(telemetry_);
+  open_epoll();
+}
+
+ControlLoop::~ControlLoop() {
+  telemetry_.close();
+  for (const int fd : {epoll_, signals_}) {
+    if (fd >= 0) {
+      close(fd);
+    }
+  }
+}
+
+void ControlLoop::open_epoll() {
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGTERM);
+  sigaddset(&mask, SIGINT);
+  signals_ = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  watch(signals_);
+  watch(plane_.wake().fd());
+  if (host_ != nullptr) {
+    for (const int fd : host_->fds()) {
+      watch(fd);
+    }
+  }
+}
+
+void ControlLoop::watch(int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+}
+
+void ControlLoop::run() {
+  Instant idle_since{};
+  while (!stopped_) {
+    const Now now = read_now();
+    if (round(now)) {
+      idle_since = now.instant;
+    } else if (now.instant - idle_since >= kLinger) {
+      sleep(now);
+    }
+  }
+  if (host_ != nullptr && host_->announced()) {
+    (void)host_->announce(false);
+  }
+}
+
+bool ControlLoop::round(const Now& now) {
+  take_signals(now);
+  bool busy = serve_punts(now) != 0;
+  if (host_ != nullptr) {
+    busy = host_->poll(now) || busy;
+    host_->on_timer(now);
+  }
+  if (const auto deadline = agent_.next_deadline(); deadline && *deadline <= now.instant) {
+    effects_.clear();
+    agent_.on_timer(now, effects_);
+    executor_.run(now, effects_);
+  }
+  executor_.retry_deferred();
+  plane_.tables().maintain(kMaintenance);
+  if (now.instant >= next_look_) {
+    supervise(now);
+    next_look_ = now.instant + Supervisor::kPeriod;
+  }
+  const auto answer = [&](const dataplane::TelemetryQuestion& question) {
+    return commands_.answer(now, question, effects_);
+  };
+  busy = telemetry_.answer_one(answer) || busy;
+  if (phase_ == Phase::Stopping && now.instant >= stop_at_) {
+    stopped_ = true;
+  }
+  return busy;
+}
+
+unsigned ControlLoop::serve_punts(const Now& now) {
+  std::array<rte_mbuf*, kPuntsPerRound> packets;
+  unsigned served = 0;
+  for (std::size_t worker = 0; worker < plane_.workers(); ++worker) {
+    const std::span taken(packets.data(), plane_.punts(worker).pop(packets));
+    // Classes in the order of their urgency, each in the order of arrival.
+    std::stable_sort(taken.begin(), taken.end(), [this](rte_mbuf* a, rte_mbuf* b) {
+      return dataplane::note_of(a, note_offset_).punt.punt_class <
+             dataplane::note_of(b, note_offset_).punt.punt_class;
+    });
+    for (rte_mbuf* packet : taken) {
+      serve_punt(now, packet);
+      rte_pktmbuf_free(packet);
+    }
+    served += static_cast<unsigned>(taken.size());
+  }
+  if (served != 0) {
+    last_punt_ = now.instant;
+  }
+  return served;
+}
+
+void ControlLoop::serve_punt(const Now& now, rte_mbuf* packet) {
+  const forwarding::PuntMetadata metadata = dataplane::note_of(packet, note_offset_).punt;
+  ByteView bytes(rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len);
+  if (packet->nb_segs > 1) {
+    scratch_.resize(packet->pkt_len);
+    dataplane::MbufAccess::copy_out(packet, 0, scratch_.data(), scratch_.size());
+    bytes = scratch_;
+  }
+  using forwarding::PuntClass;
+  switch (metadata.punt_class) {
+    case PuntClass::Mobility:
+    case PuntClass::Haha:
+    case PuntClass::Discovery:
+    case PuntClass::TunnelError:
+      effects_.clear();
+      agent_.on_packet(now, metadata, bytes.subspan(metadata.link_header), effects_);
+      executor_.run(now, effects_);
+      return;
+    case PuntClass::Resolve:
+      if (host_ != nullptr) {
+        host_->hold(now, metadata, bytes);
+      }
+      return;
+    case PuntClass::Routing:
+    case PuntClass::NeighborDiscovery:
+    case PuntClass::Host:
+      if (host_ != nullptr) {
+        host_->deliver(metadata, bytes);
+      }
+      return;
+  }
+}
+
+void ControlLoop::supervise(const Now& now) {
+  for (const Supervisor::LinkChange& change : supervisor_.look(now.instant)) {
+    if (auto done = plane_.tables().set_port_up(change.port, change.up); !done) {
+      log::warning("port={} link change not installed: {}", plane_.ports()[change.port].name(),
+                   to_string(done.error()));
+    }
+    if (host_ != nullptr) {
+      host_->set_carrier(change.port, change.up);
+    }
+  }
+  if (phase_ == Phase::Stopping) {
+    return;
+  }
+  const bool mirrored = host_ == nullptr || host_->synchronized();
+  const bool fit = supervisor_.fit();
+  // An overrun of the mirror while serving is no reason to withdraw: forwarding goes on.
+  const bool serve = fit && (mirrored || phase_ == Phase::Serving);
+  if (serve != (phase_ == Phase::Serving)) {
+    set_serving(serve, fit ? "waiting for the kernel's tables" : supervisor_.reason());
+  }
+}
+
+void ControlLoop::set_serving(bool serving, const std::string& reason) {
+  if (!serving && phase_ != Phase::Serving) {
+    return;
+  }
+  agent_.set_serving(serving);
+  if (host_ != nullptr) {
+    if (auto done = host_->announce(serving); !done) {
+      log::error("announcement {}", done.error());
+    }
+  }
+  if (serving) {
+    log::notice("serving home-prefix={}", config_.home_agent.home_prefixes.front().to_string());
+    phase_ = Phase::Serving;
+  } else {
+    log::error("not-serving reason=\"{}\"; the home prefix is withdrawn", reason);
+    phase_ = Phase::NotServing;
+  }
+}
+
+void ControlLoop::take_signals(const Now& now) {
+  signalfd_siginfo info{};
+  while (read(signals_, &info, sizeof info) == sizeof info) {
+    if (phase_ == Phase::Stopping) {
+      stop_at_ = now.instant;
+      continue;
+    }
+    log::notice("stopping signal={} forwarding-goes-on-for-ms={}",
+                info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM",
+                config_.runtime.stop_delay.count());
+    agent_.set_serving(false);
+    if (host_ != nullptr && host_->announced()) {
+      if (auto done = host_->announce(false); !done) {
+        log::error("withdrawal {}", done.error());
+      }
+    }
+    phase_ = Phase::Stopping;
+    stop_at_ = now.instant + config_.runtime.stop_delay;
+  }
+}
+
+bool ControlLoop::rings_empty() const {
+  for (std::size_t worker = 0; worker < plane_.workers(); ++worker) {
+    if (!std::as_const(plane_).punts(worker).empty()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void ControlLoop::sleep(const Now& now) {
+  Instant until = next_look_;
+  if (const auto deadline = agent_.next_deadline()) {
+    until = std::min(until, *deadline);
+  }
+  if (host_ != nullptr) {
+    if (const auto deadline = host_->next_deadline()) {
+      until = std::min(until, *deadline);
+    }
+  }
+  if (phase_ == Phase::Stopping) {
+    until = std::min(until, stop_at_);
+  }
+  const bool soon = now.instant - last_punt_ < kPuntsAreRecent || plane_.tables().has_work() ||
+                    executor_.has_deferred();
+  Duration left = std::max(until - now.instant, Duration::zero());
+  if (soon) {
+    left = std::min(left, kShortSleep);
+  }
+  plane_.wake().going_to_sleep();
+  if (rings_empty()) {
+    const timespec timeout{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+    std::array<epoll_event, 8> events;
+    (void)epoll_pwait2(epoll_, events.data(), events.size(), &timeout, nullptr);
+  }
+  plane_.wake().awake();
+}
+
+}  // namespace anyhome

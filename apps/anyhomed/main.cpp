@@ -1,0 +1,208 @@
+// anyhomed: puts the home agent, the data path and the kernel's side together and runs them.
+#include <csignal>
+#include <cstdio>
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <span>
+
+#include <fmt/format.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_version.h>
+
+#include "apps/anyhomed/clock.h"
+#include "apps/anyhomed/command_line.h"
+#include "apps/anyhomed/control_loop.h"
+#include "apps/anyhomed/data_plane.h"
+#include "apps/anyhomed/host_bridge.h"
+#include "apps/anyhomed/injector.h"
+#include "apps/anyhomed/log.h"
+#include "apps/anyhomed/preflight.h"
+#include "controlplane/home_agent.h"
+
+namespace anyhome {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// Signals are read from a file by the control thread; blocked before EAL makes its threads, so that
+// none of those takes them.
+void block_signals() {
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGTERM);
+  sigaddset(&mask, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &mask, nullptr);
+  // A client of the control sockets that has gone is no reason to go, too.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+int fail(const std::string& problem) {
+  fmt::print(stderr, "anyhomed: {}\n", problem);
+  return kFailed;
+}
+
+std::expected<void, std::string> start_eal(std::vector<std::string> arguments) {
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) {
+    argv.push_back(argument.data());
+  }
+  argv.push_back(nullptr);
+  const int used = rte_eal_init(static_cast<int>(arguments.size()), argv.data());
+  if (used < 0) {
+    return std::unexpected(explain_eal_failure(arguments, rte_errno));
+  }
+  if (used + 1 < static_cast<int>(arguments.size())) {
+    return std::unexpected(fmt::format(
+        "\"{}\" is no EAL option; options of anyhomed come behind a --", arguments[static_cast<std::size_t>(used) + 1]));
+  }
+  return {};
+}
+
+std::expected<void, std::string> set_static_tables(const config::Config& config,
+                                                   DataPlane& plane) {
+  const auto port_index = [&](const std::string& name) {
+    const auto found = std::ranges::find(config.ports, name, &config::Port::name);
+    return static_cast<std::uint16_t>(found - config.ports.begin());
+  };
+  auto& tables = plane.tables();
+  for (std::uint16_t port = 0; port < config.ports.size(); ++port) {
+    for (const std::string& address : config.ports[port].addresses) {
+      const auto local = Ipv6Address::parse(address.substr(0, address.find('/')));
+      if (auto done = tables.set_local(*local, dataplane::LocalRole::Host); !done) {
+        return std::unexpected(fmt::format("address {}: {}", address, to_string(done.error())));
+      }
+    }
+  }
+  for (const config::StaticRoute& route : config.data_path.routes) {
+    const dataplane::NextHop hop{port_index(route.port), route.gateway, 1};
+    if (auto done = tables.set_route(route.prefix, std::span(&hop, 1)); !done) {
+      return std::unexpected(
+          fmt::format("route {}: {}", route.prefix.to_string(), to_string(done.error())));
+    }
+  }
+  for (const config::StaticNeighbor& neighbor : config.data_path.neighbors) {
+    if (auto done = tables.set_neighbor(port_index(neighbor.port), neighbor.address, neighbor.mac);
+        !done) {
+      return std::unexpected(
+          fmt::format("neighbor {}: {}", neighbor.address.to_string(), to_string(done.error())));
+    }
+  }
+  return {};
+}
+
+std::expected<void, std::string> set_own_addresses(const config::HomeAgent& agent,
+                                                   dataplane::ForwardingTables& tables) {
+  const Ipv6Address discovery =
+      agent.discovery_address.value_or(agent.home_prefixes.front().home_agents_anycast());
+  for (const auto& [address, role] :
+       {std::pair(agent.address.address(), dataplane::LocalRole::HomeAgent),
+        std::pair(discovery, dataplane::LocalRole::Discovery)}) {
+    if (auto done = tables.set_local(address, role); !done) {
+      return std::unexpected(fmt::format("address {}: {}", address.to_string(),
+                                         to_string(done.error())));
+    }
+  }
+  return {};
+}
+
+void log_start(const config::Config& config, const DataPlane& plane) {
+  log::notice("starting version={} home-agent-address={} workers={} ports={}", ANYHOME_VERSION,
+              config.home_agent.address.to_string(), plane.workers(), plane.ports().size());
+  if (config.home_agent.authentication == config::Authentication::InsecureNone) {
+    log::warning(
+        "authentication=insecure-none: anybody can register any home address; not for a network "
+        "that others can reach");
+  }
+  for (const dataplane::TableFill& fill : plane.tables().report()) {
+    log::info("table name={} capacity={} bytes={}", fill.name, fill.capacity, fill.bytes);
+  }
+}
+
+int run(const config::Config& config, const std::vector<std::string>& eal_arguments) {
+  if (const std::string problem = preflight(config, eal_arguments); !problem.empty()) {
+    return fail(problem);
+  }
+  block_signals();
+  if (auto done = start_eal(eal_arguments); !done) {
+    return fail(done.error());
+  }
+  log::open();
+  log::set_level(config.runtime.log_level);
+  auto plane = DataPlane::create(config);
+  if (!plane) {
+    return fail(plane.error());
+  }
+  Injector injector(**plane);
+  std::unique_ptr<HostBridge> host;
+  if (config.data_path.host == config::HostMode::Kernel) {
+    auto bridge = HostBridge::create(config, **plane, injector);
+    if (!bridge) {
+      return fail(bridge.error());
+    }
+    host = std::move(*bridge);
+  } else if (auto done = set_static_tables(config, **plane); !done) {
+    return fail(done.error());
+  }
+  if (auto done = set_own_addresses(config.home_agent, (*plane)->tables()); !done) {
+    return fail(done.error());
+  }
+  std::random_device random;
+  control::HomeAgent agent(config.home_agent, read_now(),
+                           (std::uint64_t{random()} << 32U) | random());
+  log_start(config, **plane);
+  // Routes that are known already are published before the first packet comes in.
+  while ((*plane)->tables().maintain(~0U)) {
+  }
+  ControlLoop loop(config, **plane, injector, host.get(), agent);
+  if (auto done = (*plane)->start(); !done) {
+    return fail(done.error());
+  }
+  loop.run();
+  (*plane)->stop();
+  log::notice("stopped");
+  return 0;
+}
+
+int main_with(int argc, char** argv) {
+  const SplitArguments arguments = split_arguments(argc, argv);
+  const CommandLine command_line = read_command_line(arguments.own);
+  if (command_line.help) {
+    fmt::print("{}", help_text());
+    return 0;
+  }
+  if (command_line.version) {
+    fmt::print("anyhomed {} ({})\n", ANYHOME_VERSION, rte_version());
+    return 0;
+  }
+  if (!command_line.mistakes.empty()) {
+    fmt::print(stderr, "anyhomed: {} in the configuration:\n{}",
+               command_line.mistakes.size() == 1
+                   ? std::string("a mistake")
+                   : fmt::format("{} mistakes", command_line.mistakes.size()),
+               to_text(command_line.mistakes));
+    return kUsage;
+  }
+  if (command_line.check_config) {
+    fmt::print("{}", effective_configuration(command_line.config));
+    return 0;
+  }
+  const int result = run(command_line.config, arguments.eal);
+  rte_eal_cleanup();
+  return result;
+}
+
+}  // namespace
+}  // namespace anyhome
+
+int main(int argc, char** argv) {
+  try {
+    return anyhome::main_with(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "anyhomed: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,89 @@
+#include "apps/anyhomed/preflight.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include <rte_errno.h>
+
+namespace anyhome {
+namespace {
+
+bool has_argument(const std::vector<std::string>& arguments, const std::string& name) {
+  return std::ranges::any_of(arguments, [&](const std::string& argument) {
+    return argument == name || argument.starts_with(name + "=");
+  });
+}
+
+std::uint64_t read_number(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::uint64_t value = 0;
+  file >> value;
+  return value;
+}
+
+// Free hugepages of any size, in bytes.
+std::uint64_t free_hugepage_bytes() {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+    const std::string name = size.path().filename();  // hugepages-2048kB
+    const std::uint64_t kib = std::strtoull(name.c_str() + name.find('-') + 1, nullptr, 10);
+    bytes += read_number(size.path() / "free_hugepages") * kib * 1024;
+  }
+  return bytes;
+}
+
+// CAP_NET_ADMIN in the effective set, as /proc tells it.
+bool can_administer_network() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("CapEff:")) {
+      constexpr unsigned kNetAdmin = 12;
+      return ((std::strtoull(line.c_str() + 7, nullptr, 16) >> kNetAdmin) & 1U) != 0;
+    }
+  }
+  return geteuid() == 0;
+}
+
+}  // namespace
+
+std::string preflight(const config::Config& config,
+                      const std::vector<std::string>& eal_arguments) {
+  if (!__builtin_cpu_supports(ANYHOME_MARCH)) {
+    return "this program was built for " ANYHOME_MARCH
+           ", which this processor is not; build it anew with -Dmarch=x86-64-v2";
+  }
+  const bool wants_hugepages = !has_argument(eal_arguments, "--no-huge");
+  if (wants_hugepages && free_hugepage_bytes() == 0) {
+    return "there are no free hugepages; make some (sysctl vm.nr_hugepages=512 gives 1 GiB in pages "
+           "of 2 MiB), or for a lab give EAL --no-huge -m 512";
+  }
+  if (config.data_path.host == config::HostMode::Kernel && !can_administer_network()) {
+    return "host = kernel needs CAP_NET_ADMIN for its TAP and TUN devices; run as root, or say host "
+           "= static";
+  }
+  return "";
+}
+
+std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, int error) {
+  std::string text = fmt::format("EAL does not start: {}.", rte_strerror(error));
+  if (error == EACCES || geteuid() != 0) {
+    text += " It needs root, for hugepages and devices.";
+  }
+  if (!has_argument(eal_arguments, "--no-huge")) {
+    text += fmt::format(
+        " There are {} MiB of free hugepages; -m and --socket-mem must not ask for more.",
+        free_hugepage_bytes() >> 20U);
+  }
+  if (!has_argument(eal_arguments, "--file-prefix") && !has_argument(eal_arguments, "--in-memory")) {
+    text += " Another DPDK program may be running: give each its own --file-prefix.";
+  }
+  return text + " The lines above, by EAL, say more; its options are in front of the --.";
+}
+
+}  // namespace anyhome

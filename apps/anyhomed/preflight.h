@@ -1,0 +1,17 @@
+// What would keep the daemon from starting, found before EAL fails at it in its own words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config/config.h"
+
+namespace anyhome {
+
+// A problem with its remedy; empty when nothing stands in the way.
+std::string preflight(const config::Config& config, const std::vector<std::string>& eal_arguments);
+
+// What to say when rte_eal_init has failed.
+std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, int error);
+
+}  // namespace anyhome

@@ -1,0 +1,56 @@
+// Is this agent fit to serve? Looks at workers and ports every 50 ms.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "apps/anyhomed/data_plane.h"
+#include "common/config/config.h"
+#include "common/time.h"
+
+namespace anyhome {
+
+class Supervisor {
+ public:
+  static constexpr Duration kPeriod = std::chrono::milliseconds(50);
+
+  Supervisor(const config::Config& config, DataPlane& plane);
+
+  // Ports whose link has changed since the last look.
+  struct LinkChange {
+    std::uint16_t port = 0;
+    bool up = false;
+  };
+  // To be called every `kPeriod`. Logs what has changed.
+  std::vector<LinkChange> look(Instant now);
+
+  // Every worker moves, and at least one port has a link.
+  [[nodiscard]] bool fit() const { return stuck_ == 0 && ports_up() > 0; }
+  // Why not; empty when fit.
+  [[nodiscard]] std::string reason() const;
+  [[nodiscard]] std::size_t ports_up() const;
+  [[nodiscard]] bool port_up(std::uint16_t port) const { return links_[port].up; }
+  [[nodiscard]] std::uint32_t port_speed_mbps(std::uint16_t port) const {
+    return links_[port].speed_mbps;
+  }
+  [[nodiscard]] bool worker_stuck(std::size_t worker) const { return hearts_[worker].stuck; }
+
+ private:
+  struct Heart {
+    std::uint64_t loops = 0;
+    Instant moved;
+    bool stuck = false;
+  };
+
+  void look_at_workers(Instant now);
+
+  DataPlane& plane_;
+  Duration worker_timeout_;
+  std::vector<Heart> hearts_;
+  std::vector<dataplane::PortLinkState> links_;
+  std::size_t stuck_ = 0;
+  Instant last_look_{};
+};
+
+}  // namespace anyhome
