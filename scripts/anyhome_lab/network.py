@@ -1,0 +1,48 @@
+"""Network namespaces and the wires between them."""
+from .shell import run
+
+
+class Namespace:
+    """A network namespace, made and removed by us; its name carries the lab's number."""
+
+    def __init__(self, lab_id, node):
+        self.node = node
+        self.name = f"ah{lab_id}-{node}"
+
+    def create(self):
+        run("ip", "netns", "add", self.name)
+        self.ip("link", "set", "lo", "up")
+        # Addresses are ours to give, at once and without duplicate address detection.
+        self.sysctl("net.ipv6.conf.default.accept_dad", 0)
+        self.sysctl("net.ipv6.conf.default.accept_ra", 0)
+        self.sysctl("net.ipv6.conf.default.dad_transmits", 0)
+
+    def delete(self):
+        run("ip", "netns", "del", self.name, check=False)
+
+    def ip(self, *words, check=True):
+        return run("ip", "-n", self.name, *words, check=check)
+
+    def ip6(self, *words, check=True):
+        return run("ip", "-6", "-n", self.name, *words, check=check)
+
+    def exec(self, *words, check=True, timeout=30):
+        return run("ip", "netns", "exec", self.name, *words, check=check, timeout=timeout)
+
+    def sysctl(self, name, value):
+        self.exec("sysctl", "-q", "-w", f"{name}={value}")
+
+    def address(self, device, *addresses):
+        for address in addresses:
+            self.ip6("address", "add", address, "dev", device, "nodad")
+
+
+def veth(one, one_device, other, other_device, mtu=1500):
+    """A wire between two namespaces, up at both ends."""
+    one.ip("link", "add", one_device, "type", "veth", "peer", "name", other_device, "netns",
+           other.name)
+    for namespace, device in ((one, one_device), (other, other_device)):
+        # What the kernel leaves to hardware would reach the other end unfinished.
+        namespace.exec("ethtool", "-K", device, "tx", "off", "rx", "off", "gso", "off", "tso",
+                       "off", "gro", "off", check=False)
+        namespace.ip("link", "set", device, "mtu", mtu, "up")
