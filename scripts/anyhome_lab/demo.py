@@ -76,16 +76,18 @@ class Demo:
         self.rose(before, "encapsulated-to-mobile-node", 15)
         self.rose(before, "decapsulated-from-mobile-node", 15)
 
-    def iperf(self, server, server_address, client, *options, seconds=2):
-        """Megabits per second of a TCP transfer."""
+    def iperf(self, server, server_address, client, *options):
+        """Megabits per second of a TCP transfer; `options` say how long or how much."""
         listener = subprocess.Popen(
             ["ip", "netns", "exec", self.lab.nodes[server].name, "iperf3", "-s", "-1", "-B",
              server_address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_for("iperf3 to listen", lambda: ":5201" in self.exec(server, "ss", "-6ltn"))
-            output = self.exec(client, "iperf3", "-c", server_address, "-t", str(seconds), "-J",
-                               *options)
-            result = json.loads(output)
+            output = self.exec(client, "iperf3", "-c", server_address, "-J", *options)
+            try:
+                result = json.loads(output)
+            except json.JSONDecodeError:
+                raise LabError(f"iperf3 {' '.join(options)} said nothing") from None
             if "error" in result:
                 raise LabError(f"iperf3: {result['error']}")
             return result["end"]["sum_received"]["bits_per_second"] / 1e6
@@ -95,8 +97,8 @@ class Demo:
 
     def throughput(self):
         self.story.step("TCP both ways", "iperf3, two seconds each way.")
-        down = self.iperf("mn", plan.MOBILE_NODE, "cn")
-        up = self.iperf("mn", plan.MOBILE_NODE, "cn", "-R")
+        down = self.iperf("mn", plan.MOBILE_NODE, "cn", "-t", "2")
+        up = self.iperf("mn", plan.MOBILE_NODE, "cn", "-t", "2", "-R")
         self.story.show("iperf3", f"to the mobile node   {down:8.0f} Mbit/s\n"
                                   f"from the mobile node {up:8.0f} Mbit/s")
         self.story.check(down > 1 and up > 1, "data flows both ways")
@@ -146,7 +148,7 @@ class Demo:
                         "carries 1460. The home agent has to say so, or the transfer hangs.")
         before = counters_of(self.lab)
         self.exec("cn", "ip", "-6", "route", "flush", "cache")
-        rate = self.iperf("lan", plan.MOBILE_NETWORK_HOST, "cn", "-n", "20M", seconds=0)
+        rate = self.iperf("lan", plan.MOBILE_NETWORK_HOST, "cn", "-n", "20M")
         self.story.show("iperf3 -n 20M", f"20 MB to the mobile network at {rate:.0f} Mbit/s")
         self.story.check(rate > 0, "the transfer came to its end")
         self.rose(before, "icmp-packet-too-big-sent")
