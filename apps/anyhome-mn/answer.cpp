@@ -59,14 +59,13 @@ void MobileNode::accepted(const Context& ctx, const wire::BindingAcknowledgement
   }
   // RFC 6275 §11.7.3: both lifetimes run from the sending of the Binding Update.
   const Lifetime granted = std::min(answer.lifetime, settings_.lifetime);
-  const Instant expires = sent_at + granted.seconds();
-  if (expires <= ctx.now.instant) {
+  if (sent_at + granted.seconds() <= ctx.now.instant) {
     next_target(ctx, true, static_cast<std::uint8_t>(BindingStatus::ReasonUnspecified));
     return;
   }
   const Exchange exchange = *pending_;
   pending_.reset();
-  adopt_binding(ctx, exchange, answer, expires, sent_at);
+  adopt_binding(ctx, exchange, answer, granted, sent_at);
   if (answer.status == BindingStatus::AcceptedPrefixDiscoveryNecessary) {
     prefix_discovery_.start(ctx.now.instant, static_cast<std::uint16_t>(random()));
     prefix_discovery_due(ctx);
@@ -74,16 +73,16 @@ void MobileNode::accepted(const Context& ctx, const wire::BindingAcknowledgement
 }
 
 void MobileNode::adopt_binding(const Context& ctx, const Exchange& exchange,
-                               const wire::BindingAcknowledgement& answer, Instant expires,
+                               const wire::BindingAcknowledgement& answer, Lifetime granted,
                                Instant sent_at) {
   const std::optional<Binding> old = binding_;
-  const Lifetime granted = std::min(answer.lifetime, settings_.lifetime);
-  binding_ = Binding{exchange.home_agent(),
-                     exchange.care_of(),
-                     answer.sequence,
-                     granted,
-                     expires,
-                     expires - refresh_margin(granted.seconds())};
+  binding_ = Binding{};
+  binding_->home_agent = exchange.home_agent();
+  binding_->care_of = exchange.care_of();
+  binding_->sequence = answer.sequence;
+  binding_->lifetime = granted;
+  binding_->expires = sent_at + granted.seconds();
+  binding_->refresh = binding_->expires - refresh_margin(granted.seconds());
   // Binding Refresh Advice counts when it is below the lifetime (RFC 6275 §6.2.4).
   const auto& advice = answer.options.refresh_advice;
   if (advice && !advice->is_zero() && *advice < granted) {

@@ -133,7 +133,7 @@ class MobileNode {
   // answer.cpp: what a Binding Acknowledgement does
   void accepted(const Context& ctx, const wire::BindingAcknowledgement& answer, Instant sent_at);
   void adopt_binding(const Context& ctx, const Exchange& exchange,
-                     const wire::BindingAcknowledgement& answer, Instant expires, Instant sent_at);
+                     const wire::BindingAcknowledgement& answer, Lifetime granted, Instant sent_at);
   void deregistered(const Context& ctx, const wire::BindingAcknowledgement& answer);
   void rejected(const Context& ctx, const wire::BindingAcknowledgement& answer);
   void without_mobile_router_support(const Context& ctx);

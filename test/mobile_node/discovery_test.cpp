@@ -80,6 +80,17 @@ TEST_CASE("the first usable home agent of a reply is registered with", "[mobile-
       lab.advance(200s);
       CHECK(lab.sent.size() > 1);
     }
+    SECTION("which goes on when the home agent that served us is gone for good") {
+      lab.answer();
+      lab.forget();
+      lab.advance(241s + 31s + 93s);  // refresh unanswered, discovery unanswered
+      CHECK(lab.saw(EventKind::DiscoveryFailed));
+      const std::size_t updates = lab.updates.size();
+      const std::size_t requests = lab.sent.size();
+      lab.advance(65s);
+      CHECK(lab.updates.size() == updates);
+      CHECK(lab.sent.size() == requests + 1);
+    }
     SECTION("a new discovery, later, when all refuse") {
       while (lab.node.state() == State::Registering) {
         lab.answer({.status = BindingStatus::NotHomeSubnet});
