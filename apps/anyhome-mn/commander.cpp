@@ -11,7 +11,10 @@ namespace {
 
 // How often an interface is looked at that has no address yet.
 constexpr std::chrono::milliseconds kLookInterval{50};
-constexpr std::chrono::milliseconds kWaitInterval{10};
+// How often the nodes are asked whether they are where a client wants them, and the time that
+// asking one of very many may take.
+constexpr std::chrono::milliseconds kSettleInterval{10};
+constexpr std::chrono::microseconds kSettleTimePerNode{1};
 
 }  // namespace
 
@@ -112,7 +115,7 @@ void Commander::done_or_wait(Now now, ClientId client,
                              std::optional<std::chrono::milliseconds> wait, State wanted) {
   if (wait) {
     waiters_.push_back({client, wanted, now.instant + *wait});
-    settle_waiters(now);
+    next_settle_ = now.instant;
   } else {
     succeed(client);
   }
@@ -135,9 +138,6 @@ std::string Commander::unfinished() const {
 }
 
 void Commander::settle_waiters(Now now) {
-  if (waiters_.empty()) {
-    return;
-  }
   const bool settled = fleet_.settled();
   const bool hopeless = fleet_.nodes().size() == 1 && fleet_.nodes().front().stopped() && !settled;
   std::erase_if(waiters_, [&](const Waiter& waiter) {
@@ -155,7 +155,10 @@ void Commander::settle_waiters(Now now) {
 
 void Commander::on_timer(Now now, Effects& effects) {
   look(now, effects);
-  settle_waiters(now);
+  if (!waiters_.empty() && next_settle_ <= now.instant) {
+    settle_waiters(now);
+    next_settle_ = now.instant + kSettleInterval + kSettleTimePerNode * fleet_.nodes().size();
+  }
 }
 
 std::optional<Instant> Commander::next_deadline() const {
@@ -166,8 +169,8 @@ std::optional<Instant> Commander::next_deadline() const {
   if (move_) {
     consider(move_->next_look);
   }
-  for (const Waiter& waiter : waiters_) {
-    consider(waiter.deadline);
+  if (!waiters_.empty()) {
+    consider(next_settle_);
   }
   return result;
 }

@@ -69,6 +69,7 @@ class Commander {
   ControlServer& control_;
   std::optional<Move> move_;
   std::list<Waiter> waiters_;
+  Instant next_settle_;
   std::optional<ClientId> stopper_;
   std::optional<Instant> limit_;
   std::string start_error_;

@@ -38,6 +38,14 @@ Now read_clocks() {
           WallTime{std::chrono::duration_cast<Duration>(wall)}};
 }
 
+// A tunnel packet with extension headers in front (RFC 2473's encapsulation limit, say) is seen by
+// the packet socket because of these, and by the raw socket when the kernel has worked through
+// them. Behind a type 2 routing header it does not get that far.
+bool comes_by_tunnel_socket_too(ByteView packet) {
+  const auto received = parse_received(packet);
+  return received && received->protocol == wire::protocol::kIpv6 && !received->routing_home;
+}
+
 // SIGINT and SIGTERM as a readable descriptor.
 FileDescriptor open_signals() {
   sigset_t wanted;
@@ -119,8 +127,10 @@ void Daemon::from_network(Now now, bool tunnel) {
     if (packet.empty()) {
       return;
     }
-    fleet_.on_network_packet(now, packet, effects_);
-    carry_out();
+    if (tunnel || !comes_by_tunnel_socket_too(packet)) {
+      fleet_.on_network_packet(now, packet, effects_);
+      carry_out();
+    }
   }
 }
 

@@ -68,6 +68,7 @@ void MobileNode::deregister(Now now, Effects& effects) {
   discovery_.stop();
   prefix_discovery_.stop();
   retry_at_.reset();
+  stopped_ = false;
   candidates_.clear();
   if (!binding_ && !elsewhere) {
     return;  // nobody to tell

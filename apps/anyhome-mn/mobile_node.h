@@ -78,7 +78,7 @@ class MobileNode {
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   [[nodiscard]] State state() const;
-  // Nothing is under way: registered with nothing outstanding, or home.
+  // Nothing is under way or went wrong: registered with nothing outstanding, or home.
   [[nodiscard]] bool settled() const;
   // Rejected for good: only `attach` or `register_now` starts again.
   [[nodiscard]] bool stopped() const { return stopped_; }

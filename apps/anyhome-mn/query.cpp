@@ -79,7 +79,7 @@ State MobileNode::state() const {
 }
 
 bool MobileNode::settled() const {
-  return !pending_ && !discovery_.running() &&
+  return !pending_ && !discovery_.running() && !retry_at_ && !stopped_ &&
          (state() == State::Registered || state() == State::Home);
 }
 

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <iterator>
-
-#include <fmt/format.h>
+#include <string>
 
 #include "apps/anyhome-mn/tunnel.h"
 
@@ -14,21 +12,30 @@ namespace {
 
 class Object {
  public:
-  void number(std::string_view name, std::uint64_t value) { raw(name, fmt::format("{}", value)); }
+  void number(std::string_view name, std::uint64_t value) { raw(name, std::to_string(value)); }
   void text(std::string_view name, std::string_view value) { raw(name, quoted(value)); }
   void boolean(std::string_view name, bool value) { raw(name, value ? "true" : "false"); }
   void raw(std::string_view name, std::string_view json) {
-    fmt::format_to(std::back_inserter(body_), "{}{}: {}", body_.empty() ? "" : ", ", quoted(name),
-                   json);
+    separate();
+    body_ += quoted(name);
+    body_ += ": ";
+    body_ += json;
   }
   void members(std::string_view json) {
     if (!json.empty()) {
-      fmt::format_to(std::back_inserter(body_), "{}{}", body_.empty() ? "" : ", ", json);
+      separate();
+      body_ += json;
     }
   }
   [[nodiscard]] std::string done() const { return "{" + body_ + "}"; }
 
  private:
+  void separate() {
+    if (!body_.empty()) {
+      body_ += ", ";
+    }
+  }
+
   std::string body_;
 };
 
@@ -47,7 +54,7 @@ std::string statuses_object(const Statistics& statistics) {
   for (std::size_t i = 0; i < statistics.by_status.size(); ++i) {
     if (statistics.by_status[i] != 0) {
       const std::string_view name = wire::to_string(static_cast<wire::BindingStatus>(i));
-      object.number(name == "status" ? fmt::format("status-{}", i) : std::string(name),
+      object.number(name == "status" ? "status-" + std::to_string(i) : std::string(name),
                     statistics.by_status[i]);
     }
   }
@@ -76,14 +83,13 @@ std::string latency_object(const LatencyHistogram& latency) {
 }
 
 void add_binding(Object& object, const Binding& binding, Now now) {
-  using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
   const auto left = std::max(Duration{}, binding.expires - now.instant);
   object.text("bound-home-agent", binding.home_agent.to_string());
   object.text("bound-care-of-address", binding.care_of.to_string());
   object.number("sequence", binding.sequence.value);
   object.number("lifetime", static_cast<std::uint64_t>(binding.lifetime.seconds().count()));
-  object.raw("lifetime-left", fmt::format("{:.3f}", std::chrono::duration<double>(left).count()));
+  object.number("lifetime-left-ms",
+                static_cast<std::uint64_t>(left / std::chrono::milliseconds(1)));
 }
 
 }  // namespace
@@ -95,7 +101,9 @@ std::string quoted(std::string_view text) {
       result += '\\';
       result += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
-      fmt::format_to(std::back_inserter(result), "\\u{:04x}", static_cast<unsigned>(c));
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      result += c < 0x10 ? "\\u000" : "\\u001";
+      result += kDigits[static_cast<unsigned char>(c) % 16];
     } else {
       result += c;
     }

@@ -146,6 +146,7 @@ TEST_CASE("a rejected refresh leaves the binding until it expires", "[mobile-nod
   lab.register_now();
   lab.answer({.status = BindingStatus::InsufficientResources});
   CHECK(lab.node.state() == State::Registered);
+  CHECK_FALSE(lab.node.settled());
   lab.from_host(inner_packet(kHome.address(), kCorrespondent));
   CHECK(lab.sent.size() == 1);
   SECTION("but not when it says that it has none") {

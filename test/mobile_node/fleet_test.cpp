@@ -171,7 +171,7 @@ TEST_CASE("the status as JSON", "[fleet]") {
         "\"bound-home-agent\": \"2001:db8:0:1::1a\", \"bound-care-of-address\": "
         "\"2001:db8:ff::100\", \"sequence\": " +
             std::to_string(lab.node.binding()->sequence.value) +
-            ", \"lifetime\": 300, \"lifetime-left\": 300.000, \"last-status\": 0, "
+            ", \"lifetime\": 300, \"lifetime-left-ms\": 300000, \"last-status\": 0, "
             "\"last-status-name\": \"accepted\", \"counters\": {\"binding-updates-sent\": 1, "
             "\"acknowledgements-accepted\": 1}}\n");
   CHECK(mobile::quoted("a\"b\\c\n") == "\"a\\\"b\\\\c\\u000a\"");

@@ -265,7 +265,8 @@ class Lab {
     REQUIRE(checked->type == wire::mh_type::kBindingUpdate);
     update.packet = out.packet;
     update.message.assign(checked->message.begin(), checked->message.end());
-    update.update = *wire::parse_binding_update(checked->message);
+    // The options are views: into `message`, which stays where it is.
+    update.update = *wire::parse_binding_update(update.message);
     updates.push_back(std::move(update));
   }
   void sort(mobile::DeliverToHost& out) { delivered.push_back(std::move(out.packet)); }
