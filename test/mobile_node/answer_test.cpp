@@ -66,6 +66,51 @@ TEST_CASE("an acknowledgement that does not fit is ignored and counted", "[mobil
   }
 }
 
+TEST_CASE("options in front of an acknowledgement", "[mobile-node]") {
+  Lab lab(basic_settings());
+  lab.attach();
+  Bytes packet = lab.answer_to(lab.last());
+  // Destination Options between the IPv6 header and the routing header.
+  const auto with_option = [&](std::string_view header) {
+    Bytes changed = packet;
+    const Bytes options = hex(header);
+    changed.insert(changed.begin() + 40, options.begin(), options.end());
+    changed[6] = std::byte{60};
+    store_be16(changed.data() + 4, static_cast<std::uint16_t>(changed.size() - 40));
+    return changed;
+  };
+  SECTION("one that may be skipped") {
+    lab.from_network(with_option("2b 00 1e 04 00 00 00 00"));
+    CHECK(lab.node.state() == State::Registered);
+  }
+  SECTION("one that may not") {
+    lab.from_network(with_option("2b 00 5e 04 00 00 00 00"));
+    CHECK(lab.count(Counter::DropUnwantedOption) == 1);
+  }
+  SECTION("one that runs past the end") {
+    lab.from_network(with_option("2b 00 1e 05 00 00 00 00"));
+    CHECK(lab.count(Counter::DropExtensionHeader) == 1);
+  }
+  SECTION("a header that runs past the end") {
+    lab.from_network(with_option("2b ff 1e 04 00 00 00 00"));
+    CHECK(lab.count(Counter::DropExtensionHeader) == 1);
+  }
+  SECTION("a hop-by-hop header in second place") {
+    packet = with_option("2b 00 1e 04 00 00 00 00");
+    lab.from_network(with_option("00 00 01 04 00 00 00 00"));
+    CHECK(lab.count(Counter::DropExtensionHeader) == 1);
+  }
+  SECTION("a second routing header") {
+    Bytes twice = packet;
+    twice.insert(twice.begin() + 40, packet.begin() + 40, packet.begin() + 64);
+    twice[40] = std::byte{43};
+    store_be16(twice.data() + 4, static_cast<std::uint16_t>(twice.size() - 40));
+    lab.from_network(twice);
+    CHECK(lab.count(Counter::DropExtensionHeader) == 1);
+  }
+  CHECK(lab.updates.size() == 1);
+}
+
 TEST_CASE("status 135: again with the number after the home agent's", "[mobile-node]") {
   Lab lab(basic_settings());
   lab.attach();

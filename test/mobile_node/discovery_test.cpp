@@ -106,6 +106,12 @@ TEST_CASE("the first usable home agent of a reply is registered with", "[mobile-
     CHECK(lab.count(Counter::DropDiscoveryReplyUnexpected) == 1);
     CHECK(lab.updates.empty());
   }
+  SECTION("padding of the link layer behind it does not count") {
+    Bytes padded = reply(id, {kAgent1});
+    padded.resize(padded.size() + 6, std::byte{0x55});
+    lab.from_network(padded);
+    CHECK(lab.updates.size() == 1);
+  }
   SECTION("an empty list is useless") {
     lab.from_network(reply(id, {}));
     CHECK(lab.count(Counter::DropDiscoveryReplyUseless) == 1);

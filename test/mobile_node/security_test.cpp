@@ -115,6 +115,15 @@ TEST_CASE("with a key, an acknowledgement needs a good authenticator", "[mobile-
     lab.from_network(bad);
     CHECK(lab.count(Counter::DropAcknowledgementBadAuthenticator) == 1);
   }
+  SECTION("another SPI, with our key") {
+    mobile::Settings other = secure_settings();
+    other.security->spi = 1001;
+    Lab agent(other);
+    agent.attach();
+    lab.from_network(agent.answer_to(lab.last()));
+    CHECK(lab.node.state() == State::Registering);
+    CHECK(lab.count(Counter::DropAcknowledgementBadAuthenticator) == 1);
+  }
   SECTION("missing") {
     std::array<std::byte, 64> buffer{};
     wire::MessageWriter writer = wire::start_binding_acknowledgement(
