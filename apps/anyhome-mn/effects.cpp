@@ -7,7 +7,8 @@ namespace {
 
 std::string name_of(std::uint8_t status) {
   const std::string_view name = wire::to_string(static_cast<wire::BindingStatus>(status));
-  return fmt::format("status {} ({})", status, name);
+  return name == "status" ? fmt::format("status {}", status)
+                          : fmt::format("status {} ({})", status, name);
 }
 
 // What the kind's own fields say, without the addresses.
