@@ -57,6 +57,8 @@ enum class Refusal : std::uint8_t {
   EntriesExhausted,   // every entry is in use or waits for its grace period
   ReclaimBacklog,     // too much waits for readers; try again later
   UnknownOwner,       // a prefix for a home address without a binding
+  AddressReserved,    // a home address that is an agent's own, or that routers answer to: the first
+                      // of a pool's prefix (subnet-router anycast, RFC 4291 §2.6.1)
 };
 
 }  // namespace anyhome::forwarding
