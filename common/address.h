@@ -57,6 +57,11 @@ struct Ipv6Address {
   friend constexpr bool operator==(const Ipv6Address&, const Ipv6Address&) = default;
 };
 
+// The 16 bytes of an address as they lie in a packet.
+inline const std::byte* bytes_of(const Ipv6Address& address) {
+  return std::as_bytes(std::span(address.octets)).data();
+}
+
 // A 64-bit mix of an address; good enough for power-of-two tables, the same on every run.
 // `seed` lets a table be keyed against chosen collisions.
 inline std::uint64_t hash_address(const Ipv6Address& address, std::uint64_t seed = 0) {

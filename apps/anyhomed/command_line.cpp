@@ -65,6 +65,7 @@ class CommandLineReader {
     }
     if (files_.empty() && result_.mistakes.empty() && given_.empty()) {
       mistake("config", "", "missing", "name a configuration file: --config FILE");
+      return std::move(result_);  // everything else follows from that
     }
     apply();
     if (result_.mistakes.empty()) {

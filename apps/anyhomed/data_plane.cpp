@@ -260,6 +260,7 @@ void DataPlane::create_workers() {
     setup.pipeline.fragment_seed =
         static_cast<std::uint32_t>(rte_rand() & 0x00ff'ffffU) | (index << 24U);
     setup.tables = tables_->readers();
+    setup.adjacencies = tables_->adjacency_capacity();
     setup.qsbr = qsbr_.get();
     setup.pool = worker_pool_->get();
     for (const ReceiveQueue& queue : plan_.receive[index]) {
@@ -307,6 +308,9 @@ std::expected<void, std::string> DataPlane::start() {
     if (auto done = port.start(); !done) {
       return done;
     }
+  }
+  for (const auto& worker : workers_) {
+    worker->start_polling();
   }
   return {};
 }

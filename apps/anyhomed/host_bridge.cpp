@@ -241,7 +241,8 @@ void HostBridge::apply(const Now&, const host::HostEvent& event) {
     }
     void operator()(const host::NeighborChanged& change) const { bridge.apply_neighbor(change); }
     void operator()(const host::LinkChanged& link) const {
-      if (const auto port = bridge.port_of(link.interface); port && !link.up) {
+      const auto port = bridge.port_of(link.interface);
+      if (port && !link.up && bridge.synchronized()) {
         log::warning("twin-down port={}; the kernel does not hear this port", link.name);
       }
     }

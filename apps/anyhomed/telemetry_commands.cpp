@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "apps/anyhomed/explain.h"
+#include "common/config/option_table.h"
 #include "common/config/option_values.h"
 
 #ifndef ANYHOME_VERSION

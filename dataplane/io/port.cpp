@@ -32,8 +32,8 @@ std::expected<FoundDevice, std::string> find_device(const std::string& device) {
 
 std::string known_devices() {
   std::string names;
-  std::uint16_t id = 0;
-  RTE_ETH_FOREACH_DEV(id) {
+  for (std::uint16_t id = rte_eth_find_next(0); id < RTE_MAX_ETHPORTS;
+       id = rte_eth_find_next(static_cast<std::uint16_t>(id + 1))) {
     std::array<char, RTE_ETH_NAME_MAX_LEN> name{};
     if (rte_eth_dev_get_name_by_port(id, name.data()) == 0) {
       names += (names.empty() ? "" : ", ") + std::string(name.data());

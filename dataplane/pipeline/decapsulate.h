@@ -108,7 +108,7 @@ const Entry* Pipeline<Env>::source_binding(const std::byte* source) {
   for (const PipelinePool& pool : config_.pools) {
     if (pool.test.matches(source)) {
       const Ipv6Address masked = Prefix::mask(address, pool.prefix_length);
-      const std::byte* key = std::as_bytes(std::span(masked.octets)).data();
+      const std::byte* key = bytes_of(masked);
       const Entry* entry = nullptr;
       if (env_.lookup_bindings(&key, 1, &entry) != 0) {
         return entry;

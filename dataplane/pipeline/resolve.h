@@ -47,7 +47,7 @@ void Pipeline<Env>::resolve_misses(const WorkList& misses) {
     }
     if (found != nullptr) {
       masked[in_pool.size()] = Prefix::mask(read_address(destination), found->prefix_length);
-      keys[in_pool.size()] = std::as_bytes(std::span(masked[in_pool.size()].octets)).data();
+      keys[in_pool.size()] = bytes_of(masked[in_pool.size()]);
       in_pool.push(misses[i]);
     } else {
       elsewhere.push(misses[i]);

@@ -56,7 +56,7 @@ BindingTable::BindingTable(rte_hash* hash, RteArray<Entry> slab, std::uint32_t k
       entry_pool_(static_cast<std::uint32_t>(slab_.size())),
       keys_capacity_(keys_capacity) {}
 
-std::uint64_t BindingTable::lookup_bulk(const Ipv6Address* const* keys, unsigned n,
+std::uint64_t BindingTable::lookup_bulk(const std::byte* const* keys, unsigned n,
                                         const Entry** out) const {
   if (n == 0) {
     return 0;

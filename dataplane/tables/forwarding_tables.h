@@ -157,6 +157,10 @@ class ForwardingTables {
   // Entry::counter is below it. An index is used again as soon as its binding is gone, and a worker
   // may count a burst's packets of the old binding for the new one.
   [[nodiscard]] std::uint32_t counter_capacity() const { return record_pool_.capacity(); }
+  // Every adjacency's index is below it.
+  [[nodiscard]] std::uint32_t adjacency_capacity() const {
+    return neighbors_.adjacency_pool().capacity();
+  }
 
   // --- Show ---
   [[nodiscard]] std::array<TableFill, kTableCount> report() const;

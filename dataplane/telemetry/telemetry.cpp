@@ -11,8 +11,20 @@ namespace {
 // The library's callbacks get no pointer of ours, so there is this one.
 std::atomic<TelemetryServer*> the_server = nullptr;
 
+// The library's JSON is broken by bytes beyond ASCII (it takes them for control characters), and its
+// strings are short.
 std::string fitting(const std::string& text) {
-  return text.substr(0, RTE_TEL_MAX_STRING_LEN - 1);
+  constexpr std::string_view kSection = "§";
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (std::string_view(text).substr(i).starts_with(kSection)) {
+      result += "section ";
+      i += kSection.size() - 1;
+    } else {
+      result += static_cast<unsigned char>(text[i]) < 0x80 ? text[i] : '?';
+    }
+  }
+  return result.substr(0, RTE_TEL_MAX_STRING_LEN - 1);
 }
 
 void add(rte_tel_data* dictionary, const std::string& name, const TelemetryScalar& value) {

@@ -81,6 +81,9 @@ unsigned Worker::serve_injects() {
 }
 
 unsigned Worker::serve_queues() {
+  if (!polling_.load(std::memory_order_acquire)) [[unlikely]] {
+    return 0;
+  }
   unsigned served = 0;
   for (const PollQueue& queue : setup_.receive) {
     std::array<rte_mbuf*, kMaxBurst> packets;

@@ -59,6 +59,9 @@ class Worker {
   // On the lcore; returns after `stop`.
   void run();
   void stop() { stopping_.store(true, std::memory_order_relaxed); }
+  // Ports have been started: the worker may poll them. It runs before, because it has to be online
+  // when the first packet arrives.
+  void start_polling() { polling_.store(true, std::memory_order_release); }
 
   [[nodiscard]] const WorkerCounters& counters() const { return *counters_; }
   // Whether the worker has sent by this adjacency since the last call.
@@ -78,6 +81,7 @@ class Worker {
   MbufEnvironment environment_;
   Pipeline<MbufEnvironment> pipeline_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> polling_ = false;
   std::uint64_t last_busy_ = 0;  // cycles
   std::uint64_t last_wake_ = 0;  // cycles
   unsigned nap_us_ = 0;

@@ -48,9 +48,9 @@ TEST_CASE("bulk lookups of every size tell hits from misses", "[binding-table]")
     }
   }
   for (const unsigned n : {0U, 1U, 2U, 31U, 32U, 33U, 63U, 64U}) {
-    std::vector<const Ipv6Address*> pointers;
+    std::vector<const std::byte*> pointers;
     for (unsigned i = 0; i < n; ++i) {
-      pointers.push_back(&keys[i]);
+      pointers.push_back(bytes_of(keys[i]));
     }
     std::vector<const Entry*> found(65, table->entry(199));
     const std::uint64_t hits = table->lookup_bulk(pointers.data(), n, found.data());

@@ -58,10 +58,10 @@ struct Traffic {
     while (!stop.load(std::memory_order_relaxed)) {
       worker.quiescent();
       const bool over = grace_period_over.load(std::memory_order_acquire);
-      const Ipv6Address* keys[32];
+      const std::byte* keys[32];
       const Entry* entries[32];
       for (auto& key : keys) {
-        key = &addresses[random() % addresses.size()];
+        key = bytes_of(addresses[random() % addresses.size()]);
       }
       if (view.bindings->lookup_bulk(keys, 32, entries) != 0xffffffffU) {
         misses.fetch_add(1, std::memory_order_relaxed);

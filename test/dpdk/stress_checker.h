@@ -51,14 +51,14 @@ class Checker {
   unsigned pick(unsigned below) { return static_cast<unsigned>(random_() % below); }
 
   void look_up_bindings() {
-    const Ipv6Address* pointers[kBurst];
+    const std::byte* pointers[kBurst];
     for (unsigned i = 0; i < kBurst; ++i) {
       // Three quarters home addresses, a quarter prefixes.
       const bool pooled = i % 4 == 0;
       numbers_[i] = pick(pooled ? world::kPooled : world::kBindings);
       keys_[i] =
           pooled ? world::pooled_prefix(numbers_[i]).address() : world::home_address(numbers_[i]);
-      pointers[i] = &keys_[i];
+      pointers[i] = bytes_of(keys_[i]);
     }
     view_.bindings->lookup_bulk(pointers, kBurst, entries_);
   }

@@ -59,7 +59,7 @@ inline std::unique_ptr<ForwardingTables> make_tables(const TableSetup& setup) {
 }
 
 inline const Entry* find_entry(const ReaderView& view, const Ipv6Address& key) {
-  const Ipv6Address* keys[] = {&key};
+  const std::byte* keys[] = {bytes_of(key)};
   const Entry* found = nullptr;
   view.bindings->lookup_bulk(keys, 1, &found);
   return found;
