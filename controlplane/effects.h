@@ -56,7 +56,7 @@ struct Note {
 };
 
 using Effect = std::variant<forwarding::SetBinding, forwarding::RemoveBinding, forwarding::SetPrefix,
-                            forwarding::RemovePrefix, SendPacket, ForwardPacket, Note>;
+                            forwarding::RemovePrefix, forwarding::SetPeer, SendPacket, ForwardPacket, Note>;
 
 class Effects {
  public:

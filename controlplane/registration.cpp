@@ -127,7 +127,7 @@ void remember_sequence_only(Core& core, Binding& binding, const Now& now) {
 void forward_to(const Core& core, const Binding& binding, Effects& effects) {
   effects.add(forwarding::SetBinding{binding.home_address, forwarding::BindingKind::Bound,
                                      core.own_address(), binding.care_of_address.address(),
-                                     binding.path_mtu});
+                                     binding.path_mtu, {}});
 }
 
 // RFC 3963 §6.1.2: the prefixes of the update replace those of the binding.

@@ -325,6 +325,9 @@ std::string effective_configuration(const config::Config& config) {
   for (const config::Port& port : config.ports) {
     section("port", port.name);
   }
+  for (const config::Peer& peer : config.home_agent.haha.peers) {
+    section("peer", peer.name);
+  }
   for (const config::MobileNode& node : config.home_agent.mobile_nodes) {
     section("mobile-node", node.name);
   }

@@ -153,7 +153,9 @@ void ControlLoop::serve_punt(const Now& now, rte_mbuf* packet) {
   using forwarding::PuntClass;
   switch (metadata.punt_class) {
     case PuntClass::Mobility:
-    case PuntClass::Haha:
+    case PuntClass::HahaHello:
+    case PuntClass::HahaSync:
+    case PuntClass::Stranded:
     case PuntClass::Discovery:
     case PuntClass::TunnelError:
       effects_.clear();

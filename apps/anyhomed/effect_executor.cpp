@@ -16,6 +16,7 @@ Prefix key_of(const ForwardingUpdate& update) {
     Prefix operator()(const RemoveBinding& u) const { return {u.home_address.address(), 128}; }
     Prefix operator()(const SetPrefix& u) const { return u.prefix; }
     Prefix operator()(const RemovePrefix& u) const { return u.prefix; }
+    Prefix operator()(const SetPeer& u) const { return {u.address.address(), 128}; }
   };
   return std::visit(Key{}, update);
 }

@@ -46,6 +46,46 @@ struct MobileNode {
   friend bool operator==(const MobileNode&, const MobileNode&) = default;
 };
 
+// Another member of the global home agent set (draft §5.1, rulings §1).
+struct Peer {
+  std::string name;
+  HomeAgentAddress address;
+  Locator locator;
+  bool nemo = true;  // serves mobile routers; said in discovery (rulings §11)
+  friend bool operator==(const Peer&, const Peer&) = default;
+};
+
+// The global home agent set this home agent belongs to; without peers it serves alone.
+struct Haha {
+  std::vector<Peer> peers;
+  std::optional<std::uint8_t> group_id;
+  bool link_is_secure = false;  // HAHA links need no ESP: the operator's word (rulings §11)
+  std::vector<std::byte> set_key;  // of the digests (rulings §5)
+
+  std::chrono::seconds hello_interval{1};
+  std::chrono::seconds hello_lifetime{3};
+  std::chrono::seconds boot_wait{10};
+  std::optional<unsigned> min_links;  // default: 1 with peers, 0 without (rulings §2)
+  bool withdraw_when_isolated = false;
+  // Answer SS-REPs of strangers by status 130, rate-limited, as the draft literally wants (A8).
+  bool answer_strangers = false;
+
+  bool share_care_of_address = true;
+  std::chrono::seconds tombstone_time{600};
+  std::uint16_t max_outstanding = 1024;  // unacknowledged SS-REPs to one peer
+  std::uint16_t link_mtu = 1500;         // path MTU between locators in bytes
+
+  unsigned switch_rate = 100;  // Home Agent Switch messages per second and target
+  std::chrono::seconds switch_advice{20};
+  std::chrono::seconds switch_dwell{60};
+  std::chrono::seconds switch_dwell_max{3600};
+  bool strict_switch = false;    // status 129 to a mobile node that stays (RFC 5142 §5, A14)
+
+  [[nodiscard]] bool alone() const { return peers.empty(); }
+  [[nodiscard]] unsigned wanted_links() const { return min_links.value_or(alone() ? 0 : 1); }
+  friend bool operator==(const Haha&, const Haha&) = default;
+};
+
 struct HomeAgent {
   std::vector<Prefix> home_prefixes;
   HomeAgentAddress address;
@@ -64,6 +104,8 @@ struct HomeAgent {
   Authentication authentication = Authentication::Rfc4285;
   ReplayProtection replay_protection = ReplayProtection::Sequence;
   std::chrono::seconds timestamp_window{7};  // RFC 4285 §6.1: default 7 s, more than 3 s
+  // Keys are derived per home agent from the configured ones (rulings §9).
+  bool keys_per_home_agent = false;
   std::vector<MobileNode> mobile_nodes;
   bool only_known_mobile_nodes = false;  // others get status 129
 
@@ -78,6 +120,7 @@ struct HomeAgent {
   unsigned binding_error_rate = 10;  // Binding Errors per second
   unsigned discovery_rate = 100;     // discovery answers per second
   wire::CodePoints code_points;
+  Haha haha;
 
   friend bool operator==(const HomeAgent&, const HomeAgent&) = default;
 };
@@ -88,6 +131,7 @@ struct Port {
   std::optional<std::uint16_t> vlan;
   std::uint16_t mtu = 1500;  // L3 MTU in bytes
   bool home_link = false;    // sources inside the home prefix are allowed here
+  bool haha = false;         // HAHA links come in here (rulings §8)
   std::vector<std::string> addresses;  // "2001:db8:a1::1a/64", put on the twin at start
   friend bool operator==(const Port&, const Port&) = default;
 };
@@ -127,6 +171,9 @@ struct DataPath {
 
   std::uint8_t tunnel_hop_limit = 64;
   bool copy_traffic_class = true;
+  // MTU that correspondents are told (rulings §10); default: 1420 with peers, the tunnel's without.
+  std::optional<std::uint16_t> mtu_to_correspondents;
+  bool clamp_tcp_mss = false;
   unsigned icmp_error_rate = 1000;           // Time Exceeded and Parameter Problem, per second
   unsigned icmp_unreachable_rate = 100;      // Destination Unreachable, per second
   unsigned icmp_packet_too_big_rate = 10000;  // in all; 10 per second and flow besides

@@ -3,76 +3,13 @@
 #include <algorithm>
 #include <functional>
 
-#include <fmt/ranges.h>
-
+#include "common/config/option_row.h"
 #include "common/config/option_values.h"
 
 namespace anyhome::config {
 namespace {
 
-using Result = std::expected<void, std::string>;
-using View = std::string_view;
-
-// Puts a parsed value where it belongs, or passes the error on.
-template <class T, class U>
-Result assign(T& target, const Parsed<U>& parsed) {
-  if (!parsed) {
-    return std::unexpected(parsed.error());
-  }
-  target = T(*parsed);
-  return {};
-}
-
-template <class T, class U>
-Result append(std::vector<T>& target, const Parsed<U>& parsed) {
-  if (!parsed) {
-    return std::unexpected(parsed.error());
-  }
-  target.emplace_back(*parsed);
-  return {};
-}
-
-// The named section's element, made when it is new: sections come into being by being mentioned.
-template <class T>
-T& named(std::vector<T>& list, View name) {
-  const auto found = std::ranges::find(list, name, &T::name);
-  if (found != list.end()) {
-    return *found;
-  }
-  list.emplace_back().name = name;
-  return list.back();
-}
-
-template <class T>
-const T& existing(const std::vector<T>& list, View name) {
-  static const T kDefault{};
-  const auto found = std::ranges::find(list, name, &T::name);
-  return found != list.end() ? *found : kDefault;
-}
-
-template <class Range, class Show>
-std::string lines(const Range& range, Show&& show) {
-  std::vector<std::string> texts;
-  std::ranges::transform(range, std::back_inserter(texts), show);
-  return fmt::format("{}", fmt::join(texts, "\n"));
-}
-
-std::string seconds_or_infinite(const std::optional<std::chrono::seconds>& value) {
-  return value ? std::to_string(value->count()) : "infinite";
-}
-
-Result set_seconds_or_infinite(std::optional<std::chrono::seconds>& target, View value) {
-  if (value == "infinite") {
-    target.reset();
-    return {};
-  }
-  const auto parsed = parse_number<std::int64_t>(value, 1, 0xffff'fffe);
-  if (!parsed) {
-    return std::unexpected(parsed.error() + ", nor \"infinite\"");
-  }
-  target = std::chrono::seconds(*parsed);
-  return {};
-}
+using namespace row;
 
 constexpr View kHome = "Home agent";
 constexpr View kAuth = "Authentication";
@@ -206,6 +143,10 @@ const Option kOptions[] = {
        return assign(c.home_agent.timestamp_window, parse_number<std::int64_t>(v, 4, 3600));
      },
      [](const Config& c, View) { return std::to_string(c.home_agent.timestamp_window.count()); }},
+    {kAuth, "keys-per-home-agent", "yes|no",
+     "each home agent has keys of its own, derived from the mobile nodes' keys and its address", false,
+     [](Config& c, View, View v) { return assign(c.home_agent.keys_per_home_agent, parse_bool(v)); },
+     [](const Config& c, View) { return show_bool(c.home_agent.keys_per_home_agent); }},
     {kAuth, "only-known-mobile-nodes", "yes|no",
      "refuse mobile nodes without a section of their own by status 129", false,
      [](Config& c, View, View v) {
@@ -359,6 +300,9 @@ const Option kOptions[] = {
      "sources inside the home prefix are believed here, as on a home link", false,
      [](Config& c, View i, View v) { return assign(named(c.ports, i).home_link, parse_bool(v)); },
      [](const Config& c, View i) { return show_bool(existing(c.ports, i).home_link); }},
+    {kPorts, "port.*.haha", "yes|no", "HAHA links of other home agents come in here", false,
+     [](Config& c, View i, View v) { return assign(named(c.ports, i).haha, parse_bool(v)); },
+     [](const Config& c, View i) { return show_bool(existing(c.ports, i).haha); }},
     {kPorts, "port.*.address", "ADDRESS/LENGTH",
      "address of the port; put on its twin in the kernel at start", true,
      [](Config& c, View i, View v) {
@@ -437,6 +381,25 @@ const Option kOptions[] = {
      "tunnel packets have the DSCP of the packet inside; ECN is always copied", false,
      [](Config& c, View, View v) { return assign(c.data_path.copy_traffic_class, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.copy_traffic_class); }},
+    {kPath, "mtu-to-correspondents", "BYTES",
+     "largest packet for a mobile node that correspondents are told of; by default 1420 with peers, "
+     "what the tunnel takes without",
+     false,
+     [](Config& c, View, View v) -> Result {
+       const auto parsed = parse_number<std::uint16_t>(v, 1280, 9600);
+       if (!parsed) {
+         return std::unexpected(parsed.error());
+       }
+       c.data_path.mtu_to_correspondents = *parsed;
+       return {};
+     },
+     [](const Config& c, View) {
+       const auto& mtu = c.data_path.mtu_to_correspondents;
+       return mtu ? std::to_string(*mtu) : std::string();
+     }},
+    {kPath, "clamp-tcp-mss", "yes|no", "lower the MSS of TCP connections to what tunnels take", false,
+     [](Config& c, View, View v) { return assign(c.data_path.clamp_tcp_mss, parse_bool(v)); },
+     [](const Config& c, View) { return show_bool(c.data_path.clamp_tcp_mss); }},
     {kPath, "icmp-unreachable-rate", "NUMBER", "Destination Unreachable per second", false,
      [](Config& c, View, View v) {
        return assign(c.data_path.icmp_unreachable_rate, parse_number<unsigned>(v, 0, 10'000'000));
@@ -527,11 +490,18 @@ KeyParts split(View key) {
 
 }  // namespace
 
-std::span<const Option> options() { return kOptions; }
+std::span<const Option> options() {
+  static const std::vector<Option> kAll = [] {
+    std::vector<Option> all(std::begin(kOptions), std::end(kOptions));
+    all.insert(all.end(), haha_options().begin(), haha_options().end());
+    return all;
+  }();
+  return kAll;
+}
 
 OptionMatch find_option(std::string_view key) {
   const KeyParts parts = split(key);
-  for (const Option& option : kOptions) {
+  for (const Option& option : options()) {
     const KeyParts pattern = split(option.name);
     if (pattern.section == parts.section && pattern.name == parts.name) {
       return {&option, parts.instance};
@@ -544,7 +514,7 @@ std::string_view similar_option(std::string_view key) {
   const View name = split(key).name;
   View best;
   std::size_t best_distance = 4;  // farther away it is another word
-  for (const Option& option : kOptions) {
+  for (const Option& option : options()) {
     const std::size_t d = distance(name, split(option.name).name);
     if (d < best_distance) {
       best_distance = d;

@@ -6,6 +6,7 @@
 
 #include "common/config/option_table.h"
 #include "common/config/option_values.h"
+#include "common/config/validate_set.h"
 #include "common/wire/code_points.h"
 
 namespace anyhome::config {
@@ -300,6 +301,10 @@ class Validation {
 
 }  // namespace
 
-std::vector<Mistake> validate(const Config& config) { return Validation(config).run(); }
+std::vector<Mistake> validate(const Config& config) {
+  std::vector<Mistake> mistakes = Validation(config).run();
+  validate_set(config, mistakes);
+  return mistakes;
+}
 
 }  // namespace anyhome::config

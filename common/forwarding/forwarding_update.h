@@ -28,6 +28,9 @@ struct SetBinding {
   Ipv6Address tunnel_destination;  // care-of address, or the primary's locator
   // Path MTU of the tunnel in bytes, outer header included; the port's own MTU bounds it too.
   std::uint16_t path_mtu = kPathMtuUnknown;
+  // Global only: reverse-tunnel packets from this care-of address are still let out, because the
+  // mobile node has just been registered here (rulings §6); `::`: from nobody.
+  CareOfAddress former_care_of_address;
   friend bool operator==(const SetBinding&, const SetBinding&) = default;
 };
 
@@ -49,7 +52,22 @@ struct RemovePrefix {
   friend bool operator==(const RemovePrefix&, const RemovePrefix&) = default;
 };
 
-using ForwardingUpdate = std::variant<SetBinding, RemoveBinding, SetPrefix, RemovePrefix>;
+// What happens to native packets for another home agent's address.
+enum class PeerReach : std::uint8_t {
+  Relayed,  // over the HAHA link, uninspected (R90a)
+  Dead,     // to the control thread, within a budget: its mobile nodes are to be moved (rulings §7)
+};
+
+struct SetPeer {
+  std::uint16_t peer = 0;  // index in the configuration
+  HomeAgentAddress address;
+  Locator locator;
+  Locator own_locator;
+  PeerReach reach = PeerReach::Relayed;
+  friend bool operator==(const SetPeer&, const SetPeer&) = default;
+};
+
+using ForwardingUpdate = std::variant<SetBinding, RemoveBinding, SetPrefix, RemovePrefix, SetPeer>;
 
 // Why the tables refuse an update; nothing has changed then.
 enum class Refusal : std::uint8_t {

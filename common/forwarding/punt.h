@@ -12,19 +12,21 @@ namespace anyhome::forwarding {
 // (docs/architecture.md). The order is the order of service.
 enum class PuntClass : std::uint8_t {
   Routing,            // BGP and BFD
-  Haha,               // HA-HELLO and State Synchronization
-  Mobility,           // every other Mobility Header
+  HahaHello,          // HA-HELLO: never waits behind the next class
+  Mobility,           // every other Mobility Header for our home agent address
+  HahaSync,           // State Synchronization
+  Stranded,           // packets for a dead home agent's address, by itself or out of a link
   Discovery,          // DHAAD and mobile prefix discovery
   TunnelError,        // ICMPv6 errors that quote a packet of one of our tunnels
   NeighborDiscovery,  // ND, RS/RA, MLD
   Resolve,            // a packet whose neighbour is not resolved yet
   Host,               // anything else for the host itself
 };
-inline constexpr std::size_t kPuntClassCount = 8;
+inline constexpr std::size_t kPuntClassCount = 10;
 
 inline constexpr std::array<std::string_view, kPuntClassCount> kPuntClassNames = {
-    "routing", "haha", "mobility", "discovery", "tunnel-error", "neighbor-discovery", "resolve",
-    "host"};
+    "routing",      "haha-hello",         "mobility", "haha-sync", "stranded", "discovery",
+    "tunnel-error", "neighbor-discovery", "resolve",  "host"};
 
 constexpr std::string_view to_string(PuntClass punt_class) {
   return kPuntClassNames[static_cast<std::size_t>(punt_class)];

@@ -98,10 +98,15 @@ forwarding::PuntClass Pipeline<Env>::punt_class(const W& work, const wire::Heade
   if (chain.protocol == wire::protocol::kMobility) {
     // HA-HELLO and State Synchronization count only natively and at the locator (rulings §8).
     const std::uint8_t type = upper.size() > 2 ? std::to_integer<std::uint8_t>(upper[2]) : 0;
-    const bool haha = type == config_.code_points.ha_hello ||
-                      type == config_.code_points.state_synchronization;
-    return haha && role == LocalRole::Locator && work.decapsulations == 0 ? PuntClass::Haha
-                                                                          : PuntClass::Mobility;
+    if (role == LocalRole::Locator && work.decapsulations == 0) {
+      if (type == config_.code_points.ha_hello) {
+        return PuntClass::HahaHello;
+      }
+      if (type == config_.code_points.state_synchronization) {
+        return PuntClass::HahaSync;
+      }
+    }
+    return PuntClass::Mobility;
   }
   if (chain.has_home_address()) {
     return PuntClass::Discovery;  // needs a binding check (RFC 6275 §9.3.1)

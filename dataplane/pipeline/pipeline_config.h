@@ -85,8 +85,10 @@ struct PipelineConfig {
   // Packets per second a worker hands to the control thread, by class.
   std::array<std::uint32_t, forwarding::kPuntClassCount> punt_rates = {
       20'000,   // routing: BFD at 10 ms for a hundred sessions is half of it
-      200'000,  // haha
+      20'000,   // haha-hello: a hundred peers, ten a second, twenty times over
       500'000,  // mobility
+      200'000,  // haha-sync
+      1'000,    // stranded
       2'000,    // discovery
       2'000,    // tunnel-error
       5'000,    // neighbor-discovery

@@ -29,6 +29,9 @@ std::expected<void, forwarding::Refusal> ForwardingTables::apply(
     auto operator()(const forwarding::RemovePrefix& remove) const {
       return tables.remove_prefix(remove);
     }
+    auto operator()(const forwarding::SetPeer& set) const {
+      return tables.set_peer(set.address, set.locator, set.own_locator, set.peer);
+    }
   };
   relieve();
   const std::expected<void, TableRefusal> result = std::visit(Apply{*this}, update);

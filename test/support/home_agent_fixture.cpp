@@ -125,6 +125,7 @@ std::vector<std::string> HomeAgentFixture::order() const {
     std::string operator()(const forwarding::RemoveBinding&) const { return "remove"; }
     std::string operator()(const forwarding::SetPrefix&) const { return "set-prefix"; }
     std::string operator()(const forwarding::RemovePrefix&) const { return "remove-prefix"; }
+    std::string operator()(const forwarding::SetPeer&) const { return "set-peer"; }
     std::string operator()(const control::SendPacket&) const { return "send"; }
     std::string operator()(const control::ForwardPacket&) const { return "forward"; }
     std::string operator()(const control::Note&) const { return "note"; }

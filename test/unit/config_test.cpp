@@ -171,11 +171,17 @@ TEST_CASE("what an option shows is what it reads", "[config]") {
   config.data_path.routes = {*parse_route("2001:db8::/32 via 2001:db8:a1::1 port wan"),
                              *parse_route("2001:db8:a1::/64 port wan")};
   config.data_path.neighbors = {*parse_neighbor("2001:db8:a1::1 mac 02:00:00:00:00:01 port wan")};
+  config.home_agent.haha.peers = {{"osaka", HomeAgentAddress(ip6("2001:db8:0:1::2a")),
+                                   Locator(ip6("2001:db8:b2::2a")), false}};
+  config.home_agent.haha.group_id = 7;
+  config.home_agent.haha.min_links = 0;
+  config.data_path.mtu_to_correspondents = 1400;
   Config copy;
   for (const Option& option : options()) {
     const bool node = option.name.starts_with("mobile-node.");
     const bool port = option.name.starts_with("port.");
-    const std::string_view instance = node ? "alice" : port ? "wan" : "";
+    const bool peer = option.name.starts_with("peer.");
+    const std::string_view instance = node ? "alice" : port ? "wan" : peer ? "osaka" : "";
     const std::string text = option.show(config, instance);
     if (option.name.ends_with(".key")) {
       CHECK(text == "(not shown)");
