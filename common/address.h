@@ -69,11 +69,13 @@ inline std::uint64_t hash_address(const Ipv6Address& address, std::uint64_t seed
   std::uint64_t low = 0;
   std::memcpy(&high, address.octets.data(), sizeof high);
   std::memcpy(&low, address.octets.data() + sizeof high, sizeof low);
-  // Multiply-fold of both halves: the constants are odd 64-bit fractions of the golden ratio and pi.
+  // Multiply-fold of both halves: the constants are odd 64-bit fractions of the golden ratio and
+  // pi.
   __extension__ using Wide = unsigned __int128;
   const Wide product =
       static_cast<Wide>(high ^ (0x9e3779b97f4a7c15ULL + seed)) * (low ^ 0x243f6a8885a308d3ULL);
-  std::uint64_t hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+  std::uint64_t hash =
+      static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
   hash ^= (low + seed) * 0xbf58476d1ce4e5b9ULL;
   return hash ^ (hash >> 29U);
 }

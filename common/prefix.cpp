@@ -22,6 +22,8 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
   return Prefix(*address, length);
 }
 
-std::string Prefix::to_string() const { return fmt::format("{}/{}", address_.to_string(), length_); }
+std::string Prefix::to_string() const {
+  return fmt::format("{}/{}", address_.to_string(), length_);
+}
 
 }  // namespace anyhome

@@ -103,7 +103,8 @@ struct Timestamp {
   static constexpr Timestamp from(WallTime wall) {
     const std::int64_t since = wall.time_since_epoch().count();
     const auto ns = static_cast<std::uint64_t>(since < 0 ? 0 : since);
-    return {((ns / 1'000'000'000ULL) << 16U) | (((ns % 1'000'000'000ULL) << 16U) / 1'000'000'000ULL)};
+    return {((ns / 1'000'000'000ULL) << 16U) |
+            (((ns % 1'000'000'000ULL) << 16U) / 1'000'000'000ULL)};
   }
   [[nodiscard]] constexpr WallTime to_wall() const {
     const std::uint64_t seconds = (value >> 16U) & 0x1'ffff'ffffULL;  // 272 years fit an Instant

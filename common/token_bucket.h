@@ -12,7 +12,9 @@ class TokenBucket {
  public:
   // A rate of 0 never gives a token. Starts full.
   constexpr TokenBucket(std::uint32_t rate_per_second, std::uint32_t burst)
-      : rate_(rate_per_second), capacity_(std::int64_t{burst} * kUnitsPerToken), level_(capacity_) {}
+      : rate_(rate_per_second),
+        capacity_(std::int64_t{burst} * kUnitsPerToken),
+        level_(capacity_) {}
 
   constexpr bool take(Instant now) {
     refill(now);

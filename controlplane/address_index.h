@@ -1,9 +1,9 @@
 // From an address to the slot of a slab: open addressing with linear probing over 8-byte cells.
 //
 // The keys themselves stay in the slab; a cell holds the slot and 32 bits of the hash, so that a
-// probe rarely touches a record that is not the one looked for. Deleting shifts cells back, so there
-// are no tombstones and a table that has seen a million deletions is as fast as a new one. Iteration
-// order is nobody's business: whoever lists, walks the slab.
+// probe rarely touches a record that is not the one looked for. Deleting shifts cells back, so
+// there are no tombstones and a table that has seen a million deletions is as fast as a new one.
+// Iteration order is nobody's business: whoever lists, walks the slab.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ class AddressIndex {
 
   // `key_of(slot)` gives the address stored in a slot of the slab.
   template <class KeyOf>
-  [[nodiscard]] std::optional<std::uint32_t> find(const Ipv6Address& address, KeyOf&& key_of) const {
+  [[nodiscard]] std::optional<std::uint32_t> find(const Ipv6Address& address,
+                                                  KeyOf&& key_of) const {
     const std::uint64_t hash = hash_address(address, seed_);
     for (std::size_t at = hash & mask();; at = (at + 1) & mask()) {
       const Cell& cell = cells_[at];

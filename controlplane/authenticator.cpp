@@ -67,10 +67,9 @@ AuthenticationResult Rfc4285Authenticator::verify(const Now& now, const UpdateTo
     return Unauthenticated{};
   }
   const Association& association = associations_[*index];
-  const bool identified =
-      !association.identifier ||
-      (options.mobile_node_identifier->subtype == wire::kIdentifierSubtypeNai &&
-       options.mobile_node_identifier->identifier == *association.identifier);
+  const bool identified = !association.identifier ||
+                          (options.mobile_node_identifier->subtype == wire::kIdentifierSubtypeNai &&
+                           options.mobile_node_identifier->identifier == *association.identifier);
   const auto digest = sign(association.key, update.care_of_address, update.home_address,
                            update.message.first(authentication->authenticator_at));
   if (!identified || !equal_in_constant_time(ByteView(digest).first(wire::kAuthenticatorSize),
@@ -96,8 +95,8 @@ std::optional<AuthenticationResult> Rfc4285Authenticator::check_timestamp(
   if (distance <= window_ && distance >= -window_ && *stamp > association.last_timestamp) {
     return std::nullopt;
   }
-  // The answer carries our high 32 bits and the mobile node's low ones (RFC 4285 §6); ours are taken
-  // late enough for the next stamp to be newer than the last accepted one (rulings §9).
+  // The answer carries our high 32 bits and the mobile node's low ones (RFC 4285 §6); ours are
+  // taken late enough for the next stamp to be newer than the last accepted one (rulings §9).
   const NtpTimestamp late{association.last_timestamp.value + (1ULL << 32U)};
   const NtpTimestamp ours = std::max(NtpTimestamp::from(now.wall), late);
   constexpr std::uint64_t kLow = 0xffff'ffffULL;
@@ -142,8 +141,7 @@ void Rfc4285Authenticator::protect(wire::MessageWriter& answer, const ReplyProte
     return;
   }
   const auto digest = sign(association.key, care_of, home_address, message.first(at));
-  std::ranges::copy(ByteView(digest).first(wire::kAuthenticatorSize),
-                    message.subspan(at).begin());
+  std::ranges::copy(ByteView(digest).first(wire::kAuthenticatorSize), message.subspan(at).begin());
 }
 
 bool Rfc4285Authenticator::knows(const HomeAddress& home_address) const {

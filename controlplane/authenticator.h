@@ -1,9 +1,9 @@
 // Who may register what: authentication of Binding Updates as a strategy.
 //
 // `Rfc4285Authenticator` checks the mobility message authentication option with a key per mobile
-// node; `InsecureAuthenticator` believes everybody and exists for labs. ESP will be a third: the data
-// path says which security association protected a packet, and the strategy which home address that
-// association belongs to.
+// node; `InsecureAuthenticator` believes everybody and exists for labs. ESP will be a third: the
+// data path says which security association protected a packet, and the strategy which home address
+// that association belongs to.
 #pragma once
 
 #include <cstdint>
@@ -53,18 +53,19 @@ class Authenticator {
  public:
   virtual ~Authenticator() = default;
 
-  [[nodiscard]] virtual AuthenticationResult verify(const Now& now, const UpdateToVerify& update) = 0;
+  [[nodiscard]] virtual AuthenticationResult verify(const Now& now,
+                                                    const UpdateToVerify& update) = 0;
 
-  // The last sequence number accepted from this mobile node, if the strategy remembers it beyond the
-  // life of a binding to keep old updates from being replayed.
+  // The last sequence number accepted from this mobile node, if the strategy remembers it beyond
+  // the life of a binding to keep old updates from being replayed.
   [[nodiscard]] virtual std::optional<SequenceNumber> last_sequence(
       const HomeAddress& home_address) const = 0;
 
   // The update has passed every check up to "valid" (protocol digest §7.1, steps 1 to 9).
   virtual void remember(const UpdateToVerify& update) = 0;
 
-  // Adds the options that protect an answer; must be the last thing before `finish`. `care_of` is the
-  // IPv6 destination of the answer.
+  // Adds the options that protect an answer; must be the last thing before `finish`. `care_of` is
+  // the IPv6 destination of the answer.
   virtual void protect(wire::MessageWriter& answer, const ReplyProtection& reply,
                        const HomeAddress& home_address, const CareOfAddress& care_of) const = 0;
 
@@ -88,8 +89,8 @@ class InsecureAuthenticator final : public Authenticator {
   [[nodiscard]] bool knows(const HomeAddress&) const override { return true; }
 };
 
-// RFC 4285: MN-HA mobility message authentication option, replay protection by sequence number or by
-// timestamp.
+// RFC 4285: MN-HA mobility message authentication option, replay protection by sequence number or
+// by timestamp.
 class Rfc4285Authenticator final : public Authenticator {
  public:
   explicit Rfc4285Authenticator(const config::HomeAgent& config);

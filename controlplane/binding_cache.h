@@ -1,7 +1,8 @@
 // The binding cache (RFC 6275 §9.1, §10.1) with the mobile network prefixes of RFC 3963 §6.1.
 //
-// Bindings live in slots of a slab; a slot number names a binding as long as it lives. An entry stays
-// for ten seconds after a de-registration, `Remembered`, to know an old sequence number again.
+// Bindings live in slots of a slab; a slot number names a binding as long as it lives. An entry
+// stays for ten seconds after a de-registration, `Remembered`, to know an old sequence number
+// again.
 #pragma once
 
 #include <array>
@@ -33,14 +34,14 @@ enum class BindingState : std::uint8_t {
 struct Binding {
   HomeAddress home_address;
   CareOfAddress care_of_address;
-  Instant registered_at;      // first registration of this life
-  Instant expires;            // end of the lifetime, or of the memory
-  Instant path_mtu_expires;   // when a lowered path MTU is forgotten (RFC 8201 §4)
+  Instant registered_at;              // first registration of this life
+  Instant expires;                    // end of the lifetime, or of the memory
+  Instant path_mtu_expires;           // when a lowered path MTU is forgotten (RFC 8201 §4)
   Instant next_prefix_advertisement;  // not sooner (RFC 6275 §10.6.1)
   std::vector<Prefix> prefixes;
   TimerHandle timer = kNoTimer;
   SequenceNumber sequence;
-  std::uint16_t flags = 0;    // of the Binding Update
+  std::uint16_t flags = 0;  // of the Binding Update
   Lifetime granted;
   std::uint16_t path_mtu = forwarding::kPathMtuUnknown;
   BindingState state = BindingState::Free;

@@ -48,8 +48,8 @@ void process_prefix_solicitation(Core& core, const Now& now, const wire::Ipv6Hea
   core.counters.count(ControlCounter::PrefixSolicitations);
   const auto solicitation = wire::PrefixSolicitation::parse(message);
   // The home address counts as source in the checksum (RFC 6275 §6.3).
-  if (!solicitation || !wire::icmpv6_checksum_ok(binding.home_address.address(), header.destination,
-                                                 message)) {
+  if (!solicitation ||
+      !wire::icmpv6_checksum_ok(binding.home_address.address(), header.destination, message)) {
     core.counters.count(ControlCounter::DiscoveryMalformed);
     return;
   }
@@ -57,8 +57,7 @@ void process_prefix_solicitation(Core& core, const Now& now, const wire::Ipv6Hea
     core.counters.count(ControlCounter::PrefixSolicitationsRefused);
     return;
   }
-  if (now.instant < binding.next_prefix_advertisement ||
-      !core.discovery.take(now.instant)) {
+  if (now.instant < binding.next_prefix_advertisement || !core.discovery.take(now.instant)) {
     core.counters.count(ControlCounter::DiscoveryLimited);
     return;
   }

@@ -55,8 +55,9 @@ struct Note {
   friend bool operator==(const Note&, const Note&) = default;
 };
 
-using Effect = std::variant<forwarding::SetBinding, forwarding::RemoveBinding, forwarding::SetPrefix,
-                            forwarding::RemovePrefix, forwarding::SetPeer, SendPacket, ForwardPacket, Note>;
+using Effect =
+    std::variant<forwarding::SetBinding, forwarding::RemoveBinding, forwarding::SetPrefix,
+                 forwarding::RemovePrefix, forwarding::SetPeer, SendPacket, ForwardPacket, Note>;
 
 class Effects {
  public:

@@ -3,10 +3,10 @@
 // The states of a SHA-1 computation are only visible through the interface that OpenSSL 3 calls
 // low-level and deprecates; there is no other way to keep less than a whole context per key.
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <algorithm>
+
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-
-#include <algorithm>
 
 namespace anyhome::control {
 namespace {

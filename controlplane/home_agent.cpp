@@ -8,8 +8,8 @@ namespace anyhome::control {
 HomeAgent::HomeAgent(const config::HomeAgent& config, const Now& start, std::uint64_t hash_seed)
     : core_(config, start, hash_seed) {}
 
-void HomeAgent::on_packet(const Now& now, const forwarding::PuntMetadata& metadata,
-                          ByteView packet, Effects& effects) {
+void HomeAgent::on_packet(const Now& now, const forwarding::PuntMetadata& metadata, ByteView packet,
+                          Effects& effects) {
   core_.last_update.reset();
   process_packet(core_, now, metadata, packet, effects);
 }

@@ -27,10 +27,12 @@ class HomeAgent {
 
   // Everything that is due. To be called when `next_deadline` has come; earlier does no harm.
   void on_timer(const Now& now, Effects& effects);
-  [[nodiscard]] std::optional<Instant> next_deadline() const { return core_.timers.next_deadline(); }
+  [[nodiscard]] std::optional<Instant> next_deadline() const {
+    return core_.timers.next_deadline();
+  }
 
-  // The tables refused an update out of the effects of the last event. True: it was a registration; the
-  // rest of those effects must not be carried out, these are to be instead. False: go on.
+  // The tables refused an update out of the effects of the last event. True: it was a registration;
+  // the rest of those effects must not be carried out, these are to be instead. False: go on.
   bool on_refused(const Now& now, Effects& effects);
 
   // Ends a binding by an operator's wish; false when there is none.

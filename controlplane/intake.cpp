@@ -47,14 +47,13 @@ void send_binding_error(Core& core, const Received& received, std::uint8_t statu
 // RFC 6275 §9.2: Parameter Problem code 0 at a byte of the Mobility Header.
 void send_parameter_problem(Core& core, const Received& received, std::size_t byte,
                             Effects& effects) {
-  if (!may_be_answered_by_error(received.packet) ||
-      !core.icmp_errors.take(received.now.instant)) {
+  if (!may_be_answered_by_error(received.packet) || !core.icmp_errors.take(received.now.instant)) {
     core.counters.count(ControlCounter::ErrorsLimited);
     return;
   }
-  const wire::Icmpv6Header header{
-      wire::icmpv6::kParameterProblem, wire::icmpv6::kCodeErroneousField, 0,
-      static_cast<std::uint32_t>(received.chain.upper_offset + byte)};
+  const wire::Icmpv6Header header{wire::icmpv6::kParameterProblem,
+                                  wire::icmpv6::kCodeErroneousField, 0,
+                                  static_cast<std::uint32_t>(received.chain.upper_offset + byte)};
   send_icmpv6(effects, {core.own_address(), received.header.source, std::nullopt},
               Icmpv6Error{header, received.packet});
   core.counters.count(ControlCounter::ParameterProblemsSent);
@@ -89,9 +88,9 @@ void refuse_mobility_header(Core& core, const Received& received, wire::Mobility
 
 void process_mobility_header(Core& core, const Received& received, Effects& effects) {
   core.counters.count(ControlCounter::MobilityReceived);
-  const auto checked = wire::check_mobility_header(
-      received.upper(), received.logical_source(), received.header.destination,
-      core.config.code_points);
+  const auto checked =
+      wire::check_mobility_header(received.upper(), received.logical_source(),
+                                  received.header.destination, core.config.code_points);
   if (!checked) {
     refuse_mobility_header(core, received, checked.error(), effects);
     return;

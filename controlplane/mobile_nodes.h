@@ -19,10 +19,9 @@ class MobileNodes {
   }
 
   [[nodiscard]] const config::MobileNode* find(const HomeAddress& home_address) const {
-    const auto slot =
-        index_.find(home_address.address(), [this](std::uint32_t i) -> const Ipv6Address& {
-          return nodes_[i].home_address.address();
-        });
+    const auto slot = index_.find(
+        home_address.address(),
+        [this](std::uint32_t i) -> const Ipv6Address& { return nodes_[i].home_address.address(); });
     return slot ? &nodes_[*slot] : nullptr;
   }
 

@@ -26,8 +26,8 @@ void acknowledge(Core& core, const ReplyContext& reply, BindingStatus status,
                  auto writer = wire::start_binding_acknowledgement(
                      buffer, status, router ? wire::ba_flag::kMobileRouter : std::uint8_t{0},
                      sequence, lifetime);
-                 const auto advice =
-                     static_cast<std::uint16_t>(lifetime.units() * core.config.refresh_advice_percent / 100U);
+                 const auto advice = static_cast<std::uint16_t>(
+                     lifetime.units() * core.config.refresh_advice_percent / 100U);
                  // RFC 6275 §6.2.4: strictly below the lifetime, and only where there is one.
                  if (wire::is_accepted(status) && advice > 0 && advice < lifetime.units()) {
                    writer.refresh_advice(Lifetime(advice));
@@ -74,7 +74,8 @@ bool passes(Core& core, Update& update, std::span<const Rule> rules, Effects& ef
                      : core.authenticator->last_sequence(update.home_address).value_or(sequence);
     }
     acknowledge(core, reply_to(core, update), step.status, sequence, Lifetime(0), effects);
-    effects.add(Note{NoteKind::Refused, update.home_address, update.care_of_address, step.status, 0});
+    effects.add(
+        Note{NoteKind::Refused, update.home_address, update.care_of_address, step.status, 0});
     return false;
   }
   return true;
@@ -90,8 +91,8 @@ Instant next_event(const Core& core, const Binding& binding) {
     next = std::min(next, binding.path_mtu_expires);
   }
   // A lead of more than half the lifetime would ask for a refresh all the time.
-  const Duration lead = std::min<Duration>(core.config.refresh_request_lead,
-                                           Duration(binding.granted.seconds()) / 2);
+  const Duration lead =
+      std::min<Duration>(core.config.refresh_request_lead, Duration(binding.granted.seconds()) / 2);
   if (lead > Duration::zero() && binding.refresh_requests < kMaxRefreshRequests) {
     next = std::min(next, binding.expires - lead / (1U << binding.refresh_requests));
   }
@@ -125,9 +126,12 @@ void remember_sequence_only(Core& core, Binding& binding, const Now& now) {
 }
 
 void forward_to(const Core& core, const Binding& binding, Effects& effects) {
-  effects.add(forwarding::SetBinding{binding.home_address, forwarding::BindingKind::Bound,
-                                     core.own_address(), binding.care_of_address.address(),
-                                     binding.path_mtu, {}});
+  effects.add(forwarding::SetBinding{binding.home_address,
+                                     forwarding::BindingKind::Bound,
+                                     core.own_address(),
+                                     binding.care_of_address.address(),
+                                     binding.path_mtu,
+                                     {}});
 }
 
 // RFC 3963 §6.1.2: the prefixes of the update replace those of the binding.
@@ -150,7 +154,8 @@ void replace_prefixes(Core& core, Binding& binding, std::vector<Prefix> prefixes
 
 // RFC 6275 §10.3.1: the least of what is asked, what policy allows and what the prefix has left.
 Lifetime granted_lifetime(const Core& core, const Update& update) {
-  Duration lifetime = std::min<Duration>(update.message.lifetime.seconds(), core.config.max_lifetime);
+  Duration lifetime =
+      std::min<Duration>(update.message.lifetime.seconds(), core.config.max_lifetime);
   if (const auto end = core.prefix_end(core.config.prefix_valid_lifetime)) {
     lifetime = std::min(lifetime, *end - update.now.instant);
   }
@@ -261,8 +266,8 @@ void binding_timer(Core& core, BindingSlot slot, const Now& now, Effects& effect
     forward_to(core, binding, effects);
   }
   const unsigned requests = binding.refresh_requests;
-  const Duration lead = std::min<Duration>(core.config.refresh_request_lead,
-                                           Duration(binding.granted.seconds()) / 2);
+  const Duration lead =
+      std::min<Duration>(core.config.refresh_request_lead, Duration(binding.granted.seconds()) / 2);
   if (lead > Duration::zero() && requests < kMaxRefreshRequests &&
       now.instant >= binding.expires - lead / (1U << requests)) {
     ++binding.refresh_requests;
@@ -298,15 +303,14 @@ bool undo_refused_update(Core& core, const Now& now, Effects& effects) {
   return true;
 }
 
-bool remove_binding(Core& core, const HomeAddress& home_address, const Now& now,
-                    Effects& effects) {
+bool remove_binding(Core& core, const HomeAddress& home_address, const Now& now, Effects& effects) {
   Binding* binding = core.bindings.find(home_address);
   if (binding == nullptr || !binding->registered()) {
     return false;
   }
   effects.add(forwarding::RemoveBinding{home_address});
-  effects.add(Note{NoteKind::Removed, home_address, binding->care_of_address,
-                   BindingStatus::Accepted, 0});
+  effects.add(
+      Note{NoteKind::Removed, home_address, binding->care_of_address, BindingStatus::Accepted, 0});
   core.counters.count(ControlCounter::Removed);
   remember_sequence_only(core, *binding, now);
   return true;

@@ -40,9 +40,10 @@ void process_binding_update(Core& core, Update update, Effects& effects);
 // The timer of a binding fired: expiry, a Binding Refresh Request, or the end of a memory.
 void binding_timer(Core& core, BindingSlot slot, const Now& now, Effects& effects);
 
-// A forwarding table refused an effect of the last event. If that was a registration, it is undone as a
-// whole and answered by status 130; the effects still to come from it must not be carried out. False:
-// it was something else (a path MTU), the tables keep what they had, and nothing needs to be undone.
+// A forwarding table refused an effect of the last event. If that was a registration, it is undone
+// as a whole and answered by status 130; the effects still to come from it must not be carried out.
+// False: it was something else (a path MTU), the tables keep what they had, and nothing needs to be
+// undone.
 bool undo_refused_update(Core& core, const Now& now, Effects& effects);
 
 // Ends a binding by an operator's wish; false when there is none.

@@ -82,8 +82,7 @@ Step registration_type_is_the_same(Core&, Update& update) {
 
 // Step 10, before step 9 or it could not be reached. RFC 3963 §4.1: R only together with H.
 Step mobile_router_registers_at_home(Core&, Update& update) {
-  if (update.has(wire::bu_flag::kMobileRouter) &&
-      !update.has(wire::bu_flag::kHomeRegistration)) {
+  if (update.has(wire::bu_flag::kMobileRouter) && !update.has(wire::bu_flag::kHomeRegistration)) {
     return Step::reject(BindingStatus::MobileRouterOperationNotPermitted);
   }
   return Step::go_on();
@@ -148,8 +147,9 @@ Step care_of_address_is_away(Core& core, Update& update) {
 
 // Step 15. RFC 5213 §8.9: proxy registrations are another service.
 Step is_no_proxy_registration(Core&, Update& update) {
-  return update.has(wire::bu_flag::kProxy) ? Step::reject(BindingStatus::ProxyRegistrationNotEnabled)
-                                           : Step::go_on();
+  return update.has(wire::bu_flag::kProxy)
+             ? Step::reject(BindingStatus::ProxyRegistrationNotEnabled)
+             : Step::go_on();
 }
 
 // Step 15. Policy: with a list of mobile nodes, only those.
@@ -171,8 +171,8 @@ Step there_is_room(Core& core, Update& update) {
 
 // Step 16. RFC 3963 §6.1.1: host or router for the whole life of a binding.
 Step router_flag_is_the_same(Core&, Update& update) {
-  if (update.registered() && ((update.entry->flags ^ update.message.flags) &
-                              wire::bu_flag::kMobileRouter) != 0) {
+  if (update.registered() &&
+      ((update.entry->flags ^ update.message.flags) & wire::bu_flag::kMobileRouter) != 0) {
     return Step::reject(BindingStatus::RegistrationTypeChangeDisallowed);
   }
   return Step::go_on();

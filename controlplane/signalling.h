@@ -14,8 +14,8 @@
 
 namespace anyhome::control {
 
-// Where a message goes. With `home_address` set it is sent to a mobile node away from home: a type 2
-// routing header carries the home address, which also stands for the destination in the checksum
+// Where a message goes. With `home_address` set it is sent to a mobile node away from home: a type
+// 2 routing header carries the home address, which also stands for the destination in the checksum
 // (RFC 6275 §6.4, §6.1.1).
 struct Envelope {
   Ipv6Address source;
@@ -27,8 +27,8 @@ struct Envelope {
   }
 };
 
-// Calls `write(buffer)` with room for the upper-layer message; it returns the message it wrote there
-// (empty: nothing is sent). The packet becomes a SendPacket effect.
+// Calls `write(buffer)` with room for the upper-layer message; it returns the message it wrote
+// there (empty: nothing is sent). The packet becomes a SendPacket effect.
 template <class Write>
 void send_message(Effects& effects, const Envelope& envelope, std::uint8_t protocol,
                   std::size_t max_message, Write&& write) {
@@ -55,17 +55,16 @@ void send_message(Effects& effects, const Envelope& envelope, std::uint8_t proto
 // An ICMPv6 message with `write(Writer&)`; the checksum is filled in here.
 template <class Message>
 void send_icmpv6(Effects& effects, const Envelope& envelope, const Message& message) {
-  send_message(effects, envelope, wire::protocol::kIcmpv6, wire::kMinimumMtu,
-               [&](MutableBytes buffer) {
-                 Writer writer(buffer);
-                 message.write(writer);
-                 if (!writer.ok()) {
-                   return MutableBytes{};
-                 }
-                 wire::icmpv6_set_checksum(envelope.source, envelope.final_destination(),
-                                           writer.written());
-                 return writer.written();
-               });
+  send_message(
+      effects, envelope, wire::protocol::kIcmpv6, wire::kMinimumMtu, [&](MutableBytes buffer) {
+        Writer writer(buffer);
+        message.write(writer);
+        if (!writer.ok()) {
+          return MutableBytes{};
+        }
+        wire::icmpv6_set_checksum(envelope.source, envelope.final_destination(), writer.written());
+        return writer.written();
+      });
 }
 
 // An ICMPv6 error of `header`'s type, code and parameter, quoting as much of `offending` as keeps
@@ -82,7 +81,8 @@ struct Icmpv6Error {
   }
 };
 
-// Whether RFC 4443 §2.4 (e) allows an error in answer to this packet, by its addresses and protocol.
+// Whether RFC 4443 §2.4 (e) allows an error in answer to this packet, by its addresses and
+// protocol.
 bool may_be_answered_by_error(ByteView packet);
 
 }  // namespace anyhome::control

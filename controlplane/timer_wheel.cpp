@@ -124,8 +124,7 @@ std::optional<std::uint64_t> TimerWheel::pop_due(Instant now) {
     }
     // Jump over empty slots, but never over the start of a higher level's slot.
     const std::uint64_t block_end = (current_tick_ | (kSlots - 1)) + 1;
-    const auto occupied =
-        next_occupied(0, static_cast<unsigned>(current_tick_ & (kSlots - 1)) + 1);
+    const auto occupied = next_occupied(0, static_cast<unsigned>(current_tick_ & (kSlots - 1)) + 1);
     const std::uint64_t next =
         occupied ? (current_tick_ & ~std::uint64_t{kSlots - 1}) + *occupied : block_end;
     current_tick_ = std::min(next, target);

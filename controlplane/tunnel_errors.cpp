@@ -75,8 +75,7 @@ void process_tunnel_error(Core& core, const Now& now, const wire::Ipv6Header& he
   const auto quoted = error ? quoted_tunnel_packet(error->packet) : std::nullopt;
   const auto inner = quoted ? wire::Ipv6Header::parse(quoted->inner) : std::nullopt;
   Binding* binding = inner ? binding_of(core, inner->destination) : nullptr;
-  if (binding == nullptr || !binding->registered() ||
-      quoted->tunnel_source != core.own_address() ||
+  if (binding == nullptr || !binding->registered() || quoted->tunnel_source != core.own_address() ||
       quoted->tunnel_destination != binding->care_of_address.address() ||
       !wire::icmpv6_checksum_ok(header.source, header.destination, message)) {
     core.counters.count(ControlCounter::TunnelErrorsForeign);
@@ -93,7 +92,8 @@ void process_tunnel_error(Core& core, const Now& now, const wire::Ipv6Header& he
   if (path_mtu < binding->path_mtu) {
     lower_path_mtu(core, *binding, path_mtu, now, effects);
   }
-  // RFC 2473 §7.1: a packet of up to 1280 bytes gets through in fragments; the source need not know.
+  // RFC 2473 §7.1: a packet of up to 1280 bytes gets through in fragments; the source need not
+  // know.
   const std::size_t inner_size = wire::kIpv6HeaderSize + inner->payload_length;
   if (inner_size > wire::kMinimumMtu) {
     const std::uint32_t inner_mtu = std::max<std::uint32_t>(

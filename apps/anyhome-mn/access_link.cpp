@@ -84,9 +84,7 @@ std::optional<Link> link_of(unsigned index) {
 
 }  // namespace
 
-unsigned interface_index(const std::string& name) {
-  return ::if_nametoindex(name.c_str());
-}
+unsigned interface_index(const std::string& name) { return ::if_nametoindex(name.c_str()); }
 
 std::expected<Attachment, NoAttachment> find_attachment(Netlink& netlink, std::string_view where,
                                                         const HomeAddress& home_address) {

@@ -20,9 +20,7 @@ namespace protocol = wire::protocol;
 namespace icmpv6 = wire::icmpv6;
 
 constexpr int kReceiveBuffer = 8 << 20;
-constexpr sock_filter statement(std::uint16_t code, std::uint32_t k) {
-  return {code, 0, 0, k};
-}
+constexpr sock_filter statement(std::uint16_t code, std::uint32_t k) { return {code, 0, 0, k}; }
 constexpr sock_filter jump_if(std::uint16_t test, std::uint32_t k, std::uint8_t yes,
                               std::uint8_t no) {
   return {static_cast<std::uint16_t>(BPF_JMP | test | BPF_K), yes, no, k};

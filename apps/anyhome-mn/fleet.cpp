@@ -269,9 +269,7 @@ void Fleet::on_host_packet(Now now, ByteView packet, Effects& effects) {
   act(index, effects, [&](MobileNode& node) { node.on_host_packet(now, packet, effects); });
 }
 
-bool Fleet::settled() const {
-  return !sweep_ && std::ranges::all_of(nodes_, &MobileNode::settled);
-}
+bool Fleet::settled() const { return !sweep_ && std::ranges::all_of(nodes_, &MobileNode::settled); }
 
 std::size_t Fleet::count_in(State state) const {
   return static_cast<std::size_t>(std::ranges::count(nodes_, state, &MobileNode::state));

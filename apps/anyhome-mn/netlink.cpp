@@ -10,9 +10,7 @@
 namespace anyhome::mobile {
 namespace {
 
-constexpr std::size_t align(std::size_t size) {
-  return (size + 3) & ~std::size_t{3};
-}
+constexpr std::size_t align(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
 
 }  // namespace
 

@@ -13,9 +13,7 @@ constexpr std::size_t kMaxIdentifier = 240;
 constexpr std::size_t kMinKey = 16;
 constexpr std::size_t kMaxKey = 64;
 
-bool is_printable(char c) {
-  return c > ' ' && c <= '~';
-}
+bool is_printable(char c) { return c > ' ' && c <= '~'; }
 
 std::optional<unsigned> hex_digit(char c) {
   if (c >= '0' && c <= '9') {

@@ -59,9 +59,7 @@ std::optional<std::string> store(std::expected<T, std::string> value, Target& ta
   return std::nullopt;
 }
 
-Settings& settings(Draft& draft) {
-  return draft.options.fleet.first;
-}
+Settings& settings(Draft& draft) { return draft.options.fleet.first; }
 
 constexpr std::string_view kAccess = "Access network";
 constexpr std::string_view kHome = "Home";

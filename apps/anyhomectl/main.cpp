@@ -25,8 +25,8 @@ constexpr int kUsage = 2;
 struct View {
   std::string_view name;
   std::string_view help;
-  std::vector<Column> columns;       // none: fields, not rows
-  std::string_view hide_when_zero;   // rows whose number is 0 are left out without --all
+  std::vector<Column> columns;      // none: fields, not rows
+  std::string_view hide_when_zero;  // rows whose number is 0 are left out without --all
 };
 
 const std::vector<View>& views() {
@@ -111,7 +111,8 @@ struct Options {
 std::string usage(const po::options_description& description) {
   std::string text =
       "Usage: anyhomectl [options] show VIEW\n"
-      "       anyhomectl [options] explain ADDRESS [--from ADDRESS] [--tunnel ADDRESS] [--port NAME]\n"
+      "       anyhomectl [options] explain ADDRESS [--from ADDRESS] [--tunnel ADDRESS] [--port "
+      "NAME]\n"
       "       anyhomectl [options] remove HOME-ADDRESS\n\n"
       "Views:\n";
   for (const View& view : views()) {
@@ -246,7 +247,8 @@ int main_with(int argc, char** argv) {
   words.add("word", -1);
   po::variables_map given;
   try {
-    po::store(po::command_line_parser(argc, argv).options(everything).positional(words).run(), given);
+    po::store(po::command_line_parser(argc, argv).options(everything).positional(words).run(),
+              given);
     po::notify(given);
   } catch (const po::error& error) {
     return fail(std::string(error.what()) + "; see anyhomectl --help", kUsage);
@@ -269,8 +271,8 @@ int main_with(int argc, char** argv) {
   if (!action) {
     return fail(action.error() + "; see anyhomectl --help", kUsage);
   }
-  auto client = TelemetryClient::connect(options.socket.empty() ? socket_path(file_prefix)
-                                                                : options.socket);
+  auto client =
+      TelemetryClient::connect(options.socket.empty() ? socket_path(file_prefix) : options.socket);
   if (!client) {
     return fail(client.error());
   }

@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace anyhome::ctl {
 namespace {
@@ -53,9 +53,9 @@ std::expected<TelemetryClient, std::string> TelemetryClient::connect(const std::
     if (error == EACCES || error == EPERM) {
       return std::unexpected(fmt::format("no access to {}: run anyhomectl as root", path));
     }
-    return std::unexpected(fmt::format(
-        "no anyhomed answers at {} ({}); is it running, and with this --file-prefix?", path,
-        std::strerror(error)));
+    return std::unexpected(
+        fmt::format("no anyhomed answers at {} ({}); is it running, and with this --file-prefix?",
+                    path, std::strerror(error)));
   }
   std::vector<char> hello(1024);
   const ssize_t size = recv(client.socket_, hello.data(), hello.size(), 0);

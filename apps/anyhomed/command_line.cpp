@@ -1,7 +1,7 @@
 #include "apps/anyhomed/command_line.h"
 
-#include <boost/program_options.hpp>
 #include <algorithm>
+#include <boost/program_options.hpp>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -95,12 +95,12 @@ class CommandLineReader {
   void read_arguments(const std::vector<std::string>& arguments) {
     const po::options_description description = describe_command_line();
     try {
-      const auto parsed = po::command_line_parser(arguments)
-                              .options(description)
-                              .allow_unregistered()
-                              .style(po::command_line_style::unix_style &
-                                     ~po::command_line_style::allow_guessing)
-                              .run();
+      const auto parsed =
+          po::command_line_parser(arguments)
+              .options(description)
+              .allow_unregistered()
+              .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+              .run();
       for (const auto& option : parsed.options) {
         take_argument(option);
       }
@@ -111,8 +111,8 @@ class CommandLineReader {
 
   void take_argument(const po::basic_option<char>& option) {
     if (option.position_key >= 0) {
-      mistake("command line", option.value.empty() ? "" : option.value.front(),
-              "not an option", "options start with --; the configuration file goes with --config");
+      mistake("command line", option.value.empty() ? "" : option.value.front(), "not an option",
+              "options start with --; the configuration file goes with --config");
     } else if (option.string_key == "help") {
       result_.help = true;
     } else if (option.string_key == "version") {
@@ -136,8 +136,8 @@ class CommandLineReader {
     for (std::string line; std::getline(file, line);) {
       lines.push_back(line);
     }
-    // Boost stops at the first line that is no INI; that line is reported and taken out, so that the
-    // rest is read too.
+    // Boost stops at the first line that is no INI; that line is reported and taken out, so that
+    // the rest is read too.
     while (!try_lines(name, lines)) {
     }
   }
@@ -197,9 +197,9 @@ class CommandLineReader {
       const config::OptionMatch match = config::find_option(given.key);
       if (match.option == nullptr) {
         const std::string_view similar = config::similar_option(given.key);
-        mistake(given.key, value, "no such option",
-                similar.empty() ? "see anyhomed -- --help"
-                                : fmt::format("did you mean {}?", similar));
+        mistake(
+            given.key, value, "no such option",
+            similar.empty() ? "see anyhomed -- --help" : fmt::format("did you mean {}?", similar));
         continue;
       }
       if (!match.option->repeatable && !seen_.insert(given.key).second) {
@@ -236,8 +236,7 @@ SplitArguments split_arguments(int argc, char** argv) {
   // Somebody who asks for help, and does not know of the "--" yet, gets ours.
   if (!behind) {
     for (const std::string& argument : split.eal) {
-      if (argument == "--help" || argument == "-h" || argument == "--version" ||
-          argument == "-V") {
+      if (argument == "--help" || argument == "-h" || argument == "--version" || argument == "-V") {
         split.own = {argument};
       }
     }
@@ -252,7 +251,8 @@ CommandLine read_command_line(const std::vector<std::string>& arguments) {
 std::string help_text() {
   std::string text =
       "Usage: anyhomed [EAL options] -- --config FILE [options]\n\n"
-      "A home agent for Mobile IPv6 and NEMO on DPDK. Options are the same on the command line and\n"
+      "A home agent for Mobile IPv6 and NEMO on DPDK. Options are the same on the command line "
+      "and\n"
       "in the file; the command line wins. Options with a * belong to a named section: [port.wan]\n"
       "mtu = 1500 in the file is --port.wan.mtu 1500 on the command line.\n\n"
       "General:\n"
@@ -270,7 +270,9 @@ std::string help_text() {
       text += fmt::format("\n{}:\n", group);
     }
     const std::string head = fmt::format("  --{} {}", option.name, option.argument);
-    text += fmt::format("{}{}", head, head.size() < 39 ? std::string(40 - head.size(), ' ') : "\n" + std::string(40, ' '));
+    text += fmt::format(
+        "{}{}", head,
+        head.size() < 39 ? std::string(40 - head.size(), ' ') : "\n" + std::string(40, ' '));
     std::string help(option.help);
     const std::string shown = option.show(defaults, "");
     if (option.repeatable) {

@@ -1,12 +1,12 @@
 #include "apps/anyhomed/control_loop.h"
 
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <span>
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 
 #include "apps/anyhomed/clock.h"
 #include "apps/anyhomed/log.h"

@@ -22,8 +22,8 @@ namespace anyhome {
 class ControlLoop {
  public:
   // `host` is null in static mode.
-  ControlLoop(const config::Config& config, DataPlane& plane, Injector& injector,
-              HostBridge* host, control::HomeAgent& agent);
+  ControlLoop(const config::Config& config, DataPlane& plane, Injector& injector, HostBridge* host,
+              control::HomeAgent& agent);
   ~ControlLoop();
   ControlLoop(const ControlLoop&) = delete;
   ControlLoop& operator=(const ControlLoop&) = delete;

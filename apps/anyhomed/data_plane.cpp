@@ -27,12 +27,11 @@ int socket_of(unsigned lcore) {
   return socket < 0 ? 0 : socket;
 }
 
-PipelineConfig make_pipeline_config(const config::Config& config,
-                                    const std::vector<Port>& ports) {
+PipelineConfig make_pipeline_config(const config::Config& config, const std::vector<Port>& ports) {
   PipelineConfig pipeline;
   for (std::size_t i = 0; i < ports.size(); ++i) {
-    pipeline.ports.push_back({ports[i].mac(), config.ports[i].vlan, config.ports[i].mtu,
-                              config.ports[i].home_link});
+    pipeline.ports.push_back(
+        {ports[i].mac(), config.ports[i].vlan, config.ports[i].mtu, config.ports[i].home_link});
   }
   const config::HomeAgent& agent = config.home_agent;
   for (const Prefix& prefix : agent.home_prefixes) {
@@ -102,8 +101,8 @@ unsigned DataPlane::derived_buffers(const std::vector<FoundDevice>& devices) con
     buffers += (lcores_.size() - plan_.transmit_queues[port]) * kHandoverRing;
   }
   // Per worker: what waits for the control thread, its cache, and a burst of each queue.
-  buffers += lcores_.size() *
-             (path.punt_ring + kPoolCache * 3 / 2 + kMaxBurst * (devices.size() + 1));
+  buffers +=
+      lcores_.size() * (path.punt_ring + kPoolCache * 3 / 2 + kMaxBurst * (devices.size() + 1));
   return static_cast<unsigned>(buffers);
 }
 

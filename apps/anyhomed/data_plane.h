@@ -24,7 +24,8 @@ namespace anyhome {
 class DataPlane {
  public:
   // Needs a started EAL with at least one worker lcore. Ports are configured and stopped.
-  static std::expected<std::unique_ptr<DataPlane>, std::string> create(const config::Config& config);
+  static std::expected<std::unique_ptr<DataPlane>, std::string> create(
+      const config::Config& config);
   ~DataPlane();
   DataPlane(const DataPlane&) = delete;
   DataPlane& operator=(const DataPlane&) = delete;

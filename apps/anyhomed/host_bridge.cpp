@@ -1,11 +1,11 @@
 #include "apps/anyhomed/host_bridge.h"
 
-#include <net/if.h>
-
 #include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
+
+#include <net/if.h>
 
 #include "apps/anyhomed/log.h"
 #include "common/wire/ipv6.h"
@@ -32,8 +32,9 @@ std::expected<std::unique_ptr<HostBridge>, std::string> HostBridge::create(
   std::uint32_t tun_mtu = 65535;
   for (const config::Port& port : config.ports) {
     tun_mtu = std::min<std::uint32_t>(
-        tun_mtu, std::max<std::uint32_t>(port.mtu - static_cast<std::uint32_t>(wire::kIpv6HeaderSize),
-                                         static_cast<std::uint32_t>(wire::kMinimumMtu)));
+        tun_mtu,
+        std::max<std::uint32_t>(port.mtu - static_cast<std::uint32_t>(wire::kIpv6HeaderSize),
+                                static_cast<std::uint32_t>(wire::kMinimumMtu)));
   }
   auto tun = host::TunDevice::open({config.runtime.tun_device, tun_mtu});
   if (!tun) {
@@ -71,7 +72,8 @@ HostBridge::Done HostBridge::set_up() {
       unsigned length = 0;
       std::from_chars(text.data() + slash + 1, text.data() + text.size(), length);
       const auto address = Ipv6Address::parse(std::string_view(text).substr(0, slash));
-      if (auto done = netlink_.add_address(twin->ifindex(), address.value_or(Ipv6Address{}), length);
+      if (auto done =
+              netlink_.add_address(twin->ifindex(), address.value_or(Ipv6Address{}), length);
           !done) {
         return done;
       }
@@ -398,8 +400,9 @@ HostBridge::Done HostBridge::announce(bool serving) {
     }
   }
   for (const Prefix& prefix : prefixes) {
-    auto done = serving ? netlink_.set_home_route(tun_.ifindex(), prefix, config_.runtime.route_metric)
-                        : netlink_.remove_home_route(tun_.ifindex(), prefix);
+    auto done = serving
+                    ? netlink_.set_home_route(tun_.ifindex(), prefix, config_.runtime.route_metric)
+                    : netlink_.remove_home_route(tun_.ifindex(), prefix);
     if (!done) {
       return done;
     }

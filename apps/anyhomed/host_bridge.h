@@ -23,8 +23,8 @@ namespace anyhome {
 struct HostCounters {
   std::uint64_t to_kernel = 0;
   std::uint64_t from_kernel = 0;
-  std::uint64_t not_taken = 0;        // written to a device that did not take it
-  std::uint64_t tables_refused = 0;   // kernel routes, neighbours, addresses without room
+  std::uint64_t not_taken = 0;       // written to a device that did not take it
+  std::uint64_t tables_refused = 0;  // kernel routes, neighbours, addresses without room
 };
 
 class HostBridge {
@@ -60,7 +60,9 @@ class HostBridge {
 
   [[nodiscard]] bool synchronized() const { return netlink_.synchronized(); }
   [[nodiscard]] const HostCounters& counters() const { return counters_; }
-  [[nodiscard]] const host::NetlinkCounters& netlink_counters() const { return netlink_.counters(); }
+  [[nodiscard]] const host::NetlinkCounters& netlink_counters() const {
+    return netlink_.counters();
+  }
   [[nodiscard]] const host::NeighborResolver& resolver() const { return resolver_; }
 
  private:

@@ -67,8 +67,7 @@ bool Injector::send_frame(std::uint16_t port, ByteView frame) {
     store_be16(at + kMacAddresses, 0x8100);
     store_be16(at + kMacAddresses + 2, *vlan);
   }
-  std::memcpy(at + kMacAddresses + tag, frame.data() + kMacAddresses,
-              frame.size() - kMacAddresses);
+  std::memcpy(at + kMacAddresses + tag, frame.data() + kMacAddresses, frame.size() - kMacAddresses);
   return push(packet, {dataplane::InjectKind::Frame, port}, plane_.transmitting_worker(port));
 }
 

@@ -1,7 +1,7 @@
 // anyhomed: puts the home agent, the data path and the kernel's side together and runs them.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <algorithm>
 #include <memory>
 #include <random>
 #include <span>
@@ -56,14 +56,14 @@ std::expected<void, std::string> start_eal(std::vector<std::string> arguments) {
     return std::unexpected(explain_eal_failure(arguments, rte_errno));
   }
   if (used + 1 < static_cast<int>(arguments.size())) {
-    return std::unexpected(fmt::format(
-        "\"{}\" is no EAL option; options of anyhomed come behind a --", arguments[static_cast<std::size_t>(used) + 1]));
+    return std::unexpected(
+        fmt::format("\"{}\" is no EAL option; options of anyhomed come behind a --",
+                    arguments[static_cast<std::size_t>(used) + 1]));
   }
   return {};
 }
 
-std::expected<void, std::string> set_static_tables(const config::Config& config,
-                                                   DataPlane& plane) {
+std::expected<void, std::string> set_static_tables(const config::Config& config, DataPlane& plane) {
   const auto port_index = [&](const std::string& name) {
     const auto found = std::ranges::find(config.ports, name, &config::Port::name);
     return static_cast<std::uint16_t>(found - config.ports.begin());
@@ -102,8 +102,8 @@ std::expected<void, std::string> set_own_addresses(const config::HomeAgent& agen
        {std::pair(agent.address.address(), dataplane::LocalRole::HomeAgent),
         std::pair(discovery, dataplane::LocalRole::Discovery)}) {
     if (auto done = tables.set_local(address, role); !done) {
-      return std::unexpected(fmt::format("address {}: {}", address.to_string(),
-                                         to_string(done.error())));
+      return std::unexpected(
+          fmt::format("address {}: {}", address.to_string(), to_string(done.error())));
     }
   }
   return {};

@@ -1,12 +1,11 @@
 #include "apps/anyhomed/preflight.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <rte_errno.h>
 
@@ -52,19 +51,20 @@ bool can_administer_network() {
 
 }  // namespace
 
-std::string preflight(const config::Config& config,
-                      const std::vector<std::string>& eal_arguments) {
+std::string preflight(const config::Config& config, const std::vector<std::string>& eal_arguments) {
   if (!__builtin_cpu_supports(ANYHOME_MARCH)) {
     return "this program was built for " ANYHOME_MARCH
            ", which this processor is not; build it anew with -Dmarch=x86-64-v2";
   }
   const bool wants_hugepages = !has_argument(eal_arguments, "--no-huge");
   if (wants_hugepages && free_hugepage_bytes() == 0) {
-    return "there are no free hugepages; make some (sysctl vm.nr_hugepages=512 gives 1 GiB in pages "
+    return "there are no free hugepages; make some (sysctl vm.nr_hugepages=512 gives 1 GiB in "
+           "pages "
            "of 2 MiB), or for a lab give EAL --no-huge -m 512";
   }
   if (config.data_path.host == config::HostMode::Kernel && !can_administer_network()) {
-    return "host = kernel needs CAP_NET_ADMIN for its TAP and TUN devices; run as root, or say host "
+    return "host = kernel needs CAP_NET_ADMIN for its TAP and TUN devices; run as root, or say "
+           "host "
            "= static";
   }
   return "";
@@ -80,7 +80,8 @@ std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, i
         " There are {} MiB of free hugepages; -m and --socket-mem must not ask for more.",
         free_hugepage_bytes() >> 20U);
   }
-  if (!has_argument(eal_arguments, "--file-prefix") && !has_argument(eal_arguments, "--in-memory")) {
+  if (!has_argument(eal_arguments, "--file-prefix") &&
+      !has_argument(eal_arguments, "--in-memory")) {
     text += " Another DPDK program may be running: give each its own --file-prefix.";
   }
   return text + " The lines above, by EAL, say more; its options are in front of the --.";

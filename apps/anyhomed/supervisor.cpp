@@ -36,8 +36,8 @@ std::vector<Supervisor::LinkChange> Supervisor::look(Instant now) {
 }
 
 void Supervisor::look_at_workers(Instant now) {
-  // When we have not run for a while ourselves, the workers may not have either: they get their time
-  // anew (a suspended machine, a debugger).
+  // When we have not run for a while ourselves, the workers may not have either: they get their
+  // time anew (a suspended machine, a debugger).
   const bool we_were_away = now - last_look_ > worker_timeout_;
   stuck_ = 0;
   for (std::size_t i = 0; i < hearts_.size(); ++i) {

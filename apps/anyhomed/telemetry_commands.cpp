@@ -104,9 +104,8 @@ std::string text(std::string_view view) { return std::string(view); }
 std::string adjacency_text(const dataplane::Adjacency& adjacency,
                            const std::vector<dataplane::Port>& ports) {
   constexpr std::string_view kStates[] = {"", " (unresolved)", " (failed)"};
-  const std::string next = adjacency.next_hop.is_unspecified()
-                               ? "on link"
-                               : "via " + adjacency.next_hop.to_string();
+  const std::string next =
+      adjacency.next_hop.is_unspecified() ? "on link" : "via " + adjacency.next_hop.to_string();
   return fmt::format("{} port {}{}", next, ports[adjacency.port].name(),
                      kStates[static_cast<std::size_t>(adjacency.state)]);
 }
@@ -151,7 +150,8 @@ const TelemetryCommands::Command TelemetryCommands::kCommands[] = {
     {"/anyhome/routes", "routes; parameters: cursor=N", &TelemetryCommands::routes},
     {"/anyhome/neighbors", "neighbours; parameters: cursor=N", &TelemetryCommands::neighbors},
     {"/anyhome/ports", "ports and what their drivers count", &TelemetryCommands::ports},
-    {"/anyhome/workers", "workers, how busy they are and their queues", &TelemetryCommands::workers},
+    {"/anyhome/workers", "workers, how busy they are and their queues",
+     &TelemetryCommands::workers},
     {"/anyhome/counters", "everything that is counted but drops; parameters: cursor=N",
      &TelemetryCommands::counters},
     {"/anyhome/drops", "drops by reason; parameters: cursor=N", &TelemetryCommands::drops},
@@ -191,8 +191,7 @@ TelemetryReply TelemetryCommands::status(const Now& now, const std::string&, con
   fields.emplace_back("serving", text(agent.serving() ? "yes" : "no"));
   fields.emplace_back("reason", agent.serving() ? "" : sources_.supervisor.reason());
   fields.emplace_back("home_agent_address", config.home_agent.address.to_string());
-  fields.emplace_back("home_prefixes",
-                      config::find_option("home-prefix").option->show(config, ""));
+  fields.emplace_back("home_prefixes", config::find_option("home-prefix").option->show(config, ""));
   fields.emplace_back("locator",
                       config.home_agent.locator ? config.home_agent.locator->to_string() : "");
   fields.emplace_back("authentication",
@@ -218,8 +217,9 @@ TelemetryReply TelemetryCommands::bindings(const Now& now, const std::string& pa
   const auto prefix = prefix_text ? Prefix::parse(*prefix_text) : std::nullopt;
   if (!unknown.empty() || !wrong.empty() || (prefix_text && !prefix)) {
     return Reply::failure(fmt::format("cannot make sense of \"{}\"", !unknown.empty() ? unknown
-                                                                     : !wrong.empty() ? wrong
-                                                                                      : *prefix_text));
+                                                                     : !wrong.empty()
+                                                                         ? wrong
+                                                                         : *prefix_text));
   }
   const auto home = given.address("home");
   const auto care_of = given.address("care-of");
@@ -256,8 +256,8 @@ TelemetryReply TelemetryCommands::bindings(const Now& now, const std::string& pa
     return reply;
   }
   control::BindingSlot slot = given.cursor();
-  for (std::uint32_t seen = 0; slot < cache.slot_end() && seen < kRecordsPerPage &&
-                               reply.rows.size() < kTelemetryPage;
+  for (std::uint32_t seen = 0;
+       slot < cache.slot_end() && seen < kRecordsPerPage && reply.rows.size() < kTelemetryPage;
        ++slot, ++seen) {
     add(cache.at(slot));
   }
@@ -274,9 +274,9 @@ TelemetryReply TelemetryCommands::routes(const Now&, const std::string& paramete
   const auto next = tables.visit_routes(
       Parameters(parameters).cursor(), kTelemetryPage,
       [&](const Prefix& prefix, dataplane::LeafValue leaf) {
-        reply.rows.push_back({{"prefix", prefix.to_string()},
-                              {"next_hop", leaf_text(leaf, tables.readers(),
-                                                     sources_.plane.ports())}});
+        reply.rows.push_back(
+            {{"prefix", prefix.to_string()},
+             {"next_hop", leaf_text(leaf, tables.readers(), sources_.plane.ports())}});
       });
   if (next) {
     reply.fields.emplace_back("next", std::uint64_t{*next});
@@ -375,8 +375,8 @@ TelemetryReply TelemetryCommands::counters(const Now&, const std::string& parame
   std::vector<TelemetryRow> rows;
   const auto add = [&rows](std::string_view part, std::string_view name, std::uint64_t value,
                            std::string_view help) {
-    rows.push_back({{"part", text(part)}, {"name", text(name)}, {"value", value},
-                    {"help", text(help)}});
+    rows.push_back(
+        {{"part", text(part)}, {"name", text(name)}, {"value", value}, {"help", text(help)}});
   };
   for (const forwarding::CounterInfo& info : forwarding::kCounters) {
     std::uint64_t sum = 0;
@@ -431,8 +431,7 @@ TelemetryReply TelemetryCommands::drops(const Now&, const std::string& parameter
   for (const forwarding::DropReasonInfo& info : forwarding::kDropReasons) {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < sources_.plane.workers(); ++i) {
-      sum +=
-          sources_.plane.worker_counters(i).drops[static_cast<std::size_t>(info.reason)].value();
+      sum += sources_.plane.worker_counters(i).drops[static_cast<std::size_t>(info.reason)].value();
     }
     rows.push_back({{"name", text(info.name)},
                     {"value", sum},
@@ -496,8 +495,8 @@ TelemetryReply TelemetryCommands::explain_packet(const Now&, const std::string& 
   ExplainQuestion question;
   question.destination = *destination;
   // Somebody on the Internet: an address of the documentation prefix 3fff::/20 (RFC 9637).
-  question.source = given.address("from").value_or(
-      Ipv6Address::parse("3fff::1").value_or(Ipv6Address{}));
+  question.source =
+      given.address("from").value_or(Ipv6Address::parse("3fff::1").value_or(Ipv6Address{}));
   question.tunnelled_from = given.address("tunnel");
   if (const auto name = given.get("port")) {
     const auto& ports = sources_.plane.ports();

@@ -59,7 +59,7 @@ struct Peer {
 struct Haha {
   std::vector<Peer> peers;
   std::optional<std::uint8_t> group_id;
-  bool link_is_secure = false;  // HAHA links need no ESP: the operator's word (rulings §11)
+  bool link_is_secure = false;     // HAHA links need no ESP: the operator's word (rulings §11)
   std::vector<std::byte> set_key;  // of the digests (rulings §5)
 
   std::chrono::seconds hello_interval{1};
@@ -79,7 +79,7 @@ struct Haha {
   std::chrono::seconds switch_advice{20};
   std::chrono::seconds switch_dwell{60};
   std::chrono::seconds switch_dwell_max{3600};
-  bool strict_switch = false;    // status 129 to a mobile node that stays (RFC 5142 §5, A14)
+  bool strict_switch = false;  // status 129 to a mobile node that stays (RFC 5142 §5, A14)
 
   [[nodiscard]] bool alone() const { return peers.empty(); }
   [[nodiscard]] unsigned wanted_links() const { return min_links.value_or(alone() ? 0 : 1); }
@@ -129,9 +129,9 @@ struct Port {
   std::string name;    // of its host twin too
   std::string device;  // ethdev name: "net_af_packet0", "0000:03:00.0"
   std::optional<std::uint16_t> vlan;
-  std::uint16_t mtu = 1500;  // L3 MTU in bytes
-  bool home_link = false;    // sources inside the home prefix are allowed here
-  bool haha = false;         // HAHA links come in here (rulings §8)
+  std::uint16_t mtu = 1500;            // L3 MTU in bytes
+  bool home_link = false;              // sources inside the home prefix are allowed here
+  bool haha = false;                   // HAHA links come in here (rulings §8)
   std::vector<std::string> addresses;  // "2001:db8:a1::1a/64", put on the twin at start
   friend bool operator==(const Port&, const Port&) = default;
 };
@@ -167,15 +167,15 @@ struct DataPath {
   unsigned packet_buffers = 0;  // of the workers' pool; 0: derived from ports, queues and rings
   unsigned punt_ring = 1024;    // packets
   unsigned burst = 32;
-  bool idle = false;            // workers sleep when there is nothing to do
+  bool idle = false;  // workers sleep when there is nothing to do
 
   std::uint8_t tunnel_hop_limit = 64;
   bool copy_traffic_class = true;
   // MTU that correspondents are told (rulings §10); default: 1420 with peers, the tunnel's without.
   std::optional<std::uint16_t> mtu_to_correspondents;
   bool clamp_tcp_mss = false;
-  unsigned icmp_error_rate = 1000;           // Time Exceeded and Parameter Problem, per second
-  unsigned icmp_unreachable_rate = 100;      // Destination Unreachable, per second
+  unsigned icmp_error_rate = 1000;            // Time Exceeded and Parameter Problem, per second
+  unsigned icmp_unreachable_rate = 100;       // Destination Unreachable, per second
   unsigned icmp_packet_too_big_rate = 10000;  // in all; 10 per second and flow besides
 
   friend bool operator==(const DataPath&, const DataPath&) = default;
@@ -183,8 +183,8 @@ struct DataPath {
 
 struct Runtime {
   std::string tun_device = "anyhome0";
-  std::chrono::milliseconds stop_delay{2000};      // forwarding goes on after the route is gone
-  std::chrono::milliseconds worker_timeout{500};   // no progress for this long: not ready
+  std::chrono::milliseconds stop_delay{2000};     // forwarding goes on after the route is gone
+  std::chrono::milliseconds worker_timeout{500};  // no progress for this long: not ready
   std::uint32_t route_metric = 4096;
   std::string log_level = "info";
   friend bool operator==(const Runtime&, const Runtime&) = default;

@@ -8,7 +8,8 @@ using namespace row;
 
 constexpr View kSet = "Global home agent set";
 
-Result set_seconds(std::chrono::seconds& target, View value, std::int64_t least, std::int64_t most) {
+Result set_seconds(std::chrono::seconds& target, View value, std::int64_t least,
+                   std::int64_t most) {
   return assign(target, parse_number<std::int64_t>(value, least, most));
 }
 std::string show_seconds(std::chrono::seconds value) { return std::to_string(value.count()); }
@@ -50,10 +51,12 @@ const Option kOptions[] = {
      [](const Config& c, View i) { return show_bool(existing(c.home_agent.haha.peers, i).nemo); }},
     {kSet, "link-is-secure", "yes|no",
      "HAHA links are protected by other means than ESP of ours; has to be said", false,
-     [](Config& c, View, View v) { return assign(c.home_agent.haha.link_is_secure, parse_bool(v)); },
+     [](Config& c, View, View v) {
+       return assign(c.home_agent.haha.link_is_secure, parse_bool(v));
+     },
      [](const Config& c, View) { return show_bool(c.home_agent.haha.link_is_secure); }},
-    {kSet, "set-key", "HEX", "secret of the set, for its digests; the same at all home agents", false,
-     [](Config& c, View, View v) { return assign(c.home_agent.haha.set_key, parse_key(v)); },
+    {kSet, "set-key", "HEX", "secret of the set, for its digests; the same at all home agents",
+     false, [](Config& c, View, View v) { return assign(c.home_agent.haha.set_key, parse_key(v)); },
      [](const Config& c, View) -> std::string {
        return c.home_agent.haha.set_key.empty() ? "" : "(not shown)";
      }},
@@ -70,8 +73,8 @@ const Option kOptions[] = {
     {kSet, "boot-wait", "SECONDS", "how long a silent peer can keep this one from serving", false,
      [](Config& c, View, View v) { return set_seconds(c.home_agent.haha.boot_wait, v, 0, 3600); },
      [](const Config& c, View) { return show_seconds(c.home_agent.haha.boot_wait); }},
-    {kSet, "min-links", "NUMBER", "HAHA links that have to be up before serving; by default 1 with peers",
-     false,
+    {kSet, "min-links", "NUMBER",
+     "HAHA links that have to be up before serving; by default 1 with peers", false,
      [](Config& c, View, View v) -> Result {
        const auto parsed = parse_number<unsigned>(v, 0, 255);
        if (!parsed) {
@@ -92,7 +95,9 @@ const Option kOptions[] = {
      [](const Config& c, View) { return show_bool(c.home_agent.haha.withdraw_when_isolated); }},
     {kSet, "answer-strangers", "yes|no",
      "answer State Synchronization of non-members by status 130, at a low rate", false,
-     [](Config& c, View, View v) { return assign(c.home_agent.haha.answer_strangers, parse_bool(v)); },
+     [](Config& c, View, View v) {
+       return assign(c.home_agent.haha.answer_strangers, parse_bool(v));
+     },
      [](const Config& c, View) { return show_bool(c.home_agent.haha.answer_strangers); }},
     {kSet, "share-care-of-address", "yes|no",
      "peers are told care-of addresses; they need them when this home agent dies", false,
@@ -105,7 +110,8 @@ const Option kOptions[] = {
        return set_seconds(c.home_agent.haha.tombstone_time, v, 10, 86400);
      },
      [](const Config& c, View) { return show_seconds(c.home_agent.haha.tombstone_time); }},
-    {kSet, "max-outstanding", "NUMBER", "unacknowledged synchronization messages to one peer", false,
+    {kSet, "max-outstanding", "NUMBER", "unacknowledged synchronization messages to one peer",
+     false,
      [](Config& c, View, View v) {
        return assign(c.home_agent.haha.max_outstanding, parse_number<std::uint16_t>(v, 1, 16384));
      },
@@ -115,18 +121,23 @@ const Option kOptions[] = {
        return assign(c.home_agent.haha.link_mtu, parse_number<std::uint16_t>(v, 1280, 9600));
      },
      [](const Config& c, View) { return std::to_string(c.home_agent.haha.link_mtu); }},
-    {kSet, "switch-rate", "NUMBER", "mobile nodes asked to change to one home agent per second", false,
+    {kSet, "switch-rate", "NUMBER", "mobile nodes asked to change to one home agent per second",
+     false,
      [](Config& c, View, View v) {
        return assign(c.home_agent.haha.switch_rate, parse_number<unsigned>(v, 1, 1'000'000));
      },
      [](const Config& c, View) { return std::to_string(c.home_agent.haha.switch_rate); }},
     {kSet, "switch-advice", "SECONDS",
      "how long a mobile node that is asked to change may take before its binding is dropped", false,
-     [](Config& c, View, View v) { return set_seconds(c.home_agent.haha.switch_advice, v, 4, 3600); },
+     [](Config& c, View, View v) {
+       return set_seconds(c.home_agent.haha.switch_advice, v, 4, 3600);
+     },
      [](const Config& c, View) { return show_seconds(c.home_agent.haha.switch_advice); }},
     {kSet, "switch-dwell", "SECONDS",
      "a new primary keeps a mobile node for this long; doubled with each return", false,
-     [](Config& c, View, View v) { return set_seconds(c.home_agent.haha.switch_dwell, v, 0, 3600); },
+     [](Config& c, View, View v) {
+       return set_seconds(c.home_agent.haha.switch_dwell, v, 0, 3600);
+     },
      [](const Config& c, View) { return show_seconds(c.home_agent.haha.switch_dwell); }},
     {kSet, "switch-dwell-max", "SECONDS", "most that doubling makes of it", false,
      [](Config& c, View, View v) {

@@ -19,7 +19,8 @@ constexpr View kPorts = "Ports";
 constexpr View kPath = "Data path";
 constexpr View kRun = "Run time";
 
-// The rows below are short on purpose: c is the configuration, i the section's instance, v the value.
+// The rows below are short on purpose: c is the configuration, i the section's instance, v the
+// value.
 const Option kOptions[] = {
     // ---- Home agent ----
     {kHome, "home-prefix", "PREFIX", "home prefix that is served and announced", true,
@@ -31,7 +32,8 @@ const Option kOptions[] = {
      "what mobile nodes register with; inside a home prefix", false,
      [](Config& c, View, View v) { return assign(c.home_agent.address, parse_address(v)); },
      [](const Config& c, View) { return c.home_agent.address.to_string(); }},
-    {kHome, "locator", "ADDRESS", "provider's address that other home agents reach this one by", false,
+    {kHome, "locator", "ADDRESS", "provider's address that other home agents reach this one by",
+     false,
      [](Config& c, View, View v) -> Result {
        const auto parsed = parse_address(v);
        if (!parsed) {
@@ -88,7 +90,9 @@ const Option kOptions[] = {
      [](Config& c, View, View v) {
        return assign(c.home_agent.refresh_request_lead, parse_number<std::int64_t>(v, 0, 3600));
      },
-     [](const Config& c, View) { return std::to_string(c.home_agent.refresh_request_lead.count()); }},
+     [](const Config& c, View) {
+       return std::to_string(c.home_agent.refresh_request_lead.count());
+     }},
     {kHome, "max-bindings", "NUMBER", "bindings at most; sizes the tables", false,
      [](Config& c, View, View v) {
        return assign(c.home_agent.max_bindings, parse_number<std::uint32_t>(v, 1, 100'000'000));
@@ -144,8 +148,11 @@ const Option kOptions[] = {
      },
      [](const Config& c, View) { return std::to_string(c.home_agent.timestamp_window.count()); }},
     {kAuth, "keys-per-home-agent", "yes|no",
-     "each home agent has keys of its own, derived from the mobile nodes' keys and its address", false,
-     [](Config& c, View, View v) { return assign(c.home_agent.keys_per_home_agent, parse_bool(v)); },
+     "each home agent has keys of its own, derived from the mobile nodes' keys and its address",
+     false,
+     [](Config& c, View, View v) {
+       return assign(c.home_agent.keys_per_home_agent, parse_bool(v));
+     },
      [](const Config& c, View) { return show_bool(c.home_agent.keys_per_home_agent); }},
     {kAuth, "only-known-mobile-nodes", "yes|no",
      "refuse mobile nodes without a section of their own by status 129", false,
@@ -213,8 +220,8 @@ const Option kOptions[] = {
        return assign(c.home_agent.max_prefixes, parse_number<std::uint32_t>(v, 1, 100'000'000));
      },
      [](const Config& c, View) { return std::to_string(c.home_agent.max_prefixes); }},
-    {kNemo, "max-prefixes-per-mobile-router", "NUMBER",
-     "more than that are refused by status 130", false,
+    {kNemo, "max-prefixes-per-mobile-router", "NUMBER", "more than that are refused by status 130",
+     false,
      [](Config& c, View, View v) {
        return assign(c.home_agent.max_prefixes_per_mobile_router,
                      parse_number<std::uint32_t>(v, 1, 48));
@@ -232,8 +239,7 @@ const Option kOptions[] = {
     {kPoints, "mh-type-state-synchronization", "NUMBER",
      "Mobility Header type of State Synchronization", false,
      [](Config& c, View, View v) {
-       return assign(c.home_agent.code_points.state_synchronization,
-                     parse_number<std::uint8_t>(v));
+       return assign(c.home_agent.code_points.state_synchronization, parse_number<std::uint8_t>(v));
      },
      [](const Config& c, View) {
        return std::to_string(c.home_agent.code_points.state_synchronization);
@@ -257,7 +263,9 @@ const Option kOptions[] = {
      [](Config& c, View, View v) {
        return assign(c.home_agent.code_points.aaa_information, parse_number<std::uint8_t>(v));
      },
-     [](const Config& c, View) { return std::to_string(c.home_agent.code_points.aaa_information); }},
+     [](const Config& c, View) {
+       return std::to_string(c.home_agent.code_points.aaa_information);
+     }},
     {kPoints, "mobility-option-ip-address", "NUMBER", "mobility option type of IP Address", false,
      [](Config& c, View, View v) {
        return assign(c.home_agent.code_points.ip_address, parse_number<std::uint8_t>(v));
@@ -272,7 +280,8 @@ const Option kOptions[] = {
      }},
 
     // ---- Ports ----
-    {kPorts, "port.*.device", "DEVICE", "DPDK's name of the port: net_af_packet0, 0000:03:00.0", false,
+    {kPorts, "port.*.device", "DEVICE", "DPDK's name of the port: net_af_packet0, 0000:03:00.0",
+     false,
      [](Config& c, View i, View v) -> Result {
        named(c.ports, i).device = v;
        return {};
@@ -327,8 +336,9 @@ const Option kOptions[] = {
      [](const Config& c, View) -> std::string {
        return c.data_path.host == HostMode::Kernel ? "kernel" : "static";
      }},
-    {kPath, "route", "ROUTE", "static mode: \"PREFIX via ADDRESS port NAME\" or \"PREFIX port NAME\"",
-     true, [](Config& c, View, View v) { return append(c.data_path.routes, parse_route(v)); },
+    {kPath, "route", "ROUTE",
+     "static mode: \"PREFIX via ADDRESS port NAME\" or \"PREFIX port NAME\"", true,
+     [](Config& c, View, View v) { return append(c.data_path.routes, parse_route(v)); },
      [](const Config& c, View) { return lines(c.data_path.routes, show_route); }},
     {kPath, "neighbor", "NEIGHBOR", "static mode: \"ADDRESS mac MAC port NAME\"", true,
      [](Config& c, View, View v) { return append(c.data_path.neighbors, parse_neighbor(v)); },
@@ -353,7 +363,8 @@ const Option kOptions[] = {
        return assign(c.data_path.transmit_descriptors, parse_number<unsigned>(v, 32, 32768));
      },
      [](const Config& c, View) { return std::to_string(c.data_path.transmit_descriptors); }},
-    {kPath, "packet-buffers", "NUMBER", "of the workers' pool; 0: derived from queues and rings", false,
+    {kPath, "packet-buffers", "NUMBER", "of the workers' pool; 0: derived from queues and rings",
+     false,
      [](Config& c, View, View v) {
        return assign(c.data_path.packet_buffers, parse_number<unsigned>(v, 0, 100'000'000));
      },
@@ -382,7 +393,8 @@ const Option kOptions[] = {
      [](Config& c, View, View v) { return assign(c.data_path.copy_traffic_class, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.copy_traffic_class); }},
     {kPath, "mtu-to-correspondents", "BYTES",
-     "largest packet for a mobile node that correspondents are told of; by default 1420 with peers, "
+     "largest packet for a mobile node that correspondents are told of; by default 1420 with "
+     "peers, "
      "what the tunnel takes without",
      false,
      [](Config& c, View, View v) -> Result {
@@ -397,7 +409,8 @@ const Option kOptions[] = {
        const auto& mtu = c.data_path.mtu_to_correspondents;
        return mtu ? std::to_string(*mtu) : std::string();
      }},
-    {kPath, "clamp-tcp-mss", "yes|no", "lower the MSS of TCP connections to what tunnels take", false,
+    {kPath, "clamp-tcp-mss", "yes|no", "lower the MSS of TCP connections to what tunnels take",
+     false,
      [](Config& c, View, View v) { return assign(c.data_path.clamp_tcp_mss, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.clamp_tcp_mss); }},
     {kPath, "icmp-unreachable-rate", "NUMBER", "Destination Unreachable per second", false,

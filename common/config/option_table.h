@@ -1,6 +1,6 @@
 // Every option of anyhomed, once: its name on the command line and in the file, what it takes, what
-// it means, how it is read and how it is shown. `--help`, the configuration reference in docs/ and the
-// parser are made from this table.
+// it means, how it is read and how it is shown. `--help`, the configuration reference in docs/ and
+// the parser are made from this table.
 #pragma once
 
 #include <expected>

@@ -49,24 +49,27 @@ class Validation {
     if (ha.discovery_address) {
       return *ha.discovery_address;
     }
-    return ha.home_prefixes.empty() ? Ipv6Address{} : ha.home_prefixes.front().home_agents_anycast();
+    return ha.home_prefixes.empty() ? Ipv6Address{}
+                                    : ha.home_prefixes.front().home_agents_anycast();
   }
 
   void home_agent() {
     const HomeAgent& ha = config_.home_agent;
     if (ha.home_prefixes.empty()) {
-      mistake("home-prefix", "", "missing", "say which prefix is served: home-prefix = 2001:db8:0:1::/64");
+      mistake("home-prefix", "", "missing",
+              "say which prefix is served: home-prefix = 2001:db8:0:1::/64");
     }
     for (std::size_t i = 0; i < ha.home_prefixes.size(); ++i) {
       const Prefix& prefix = ha.home_prefixes[i];
-      if (prefix.length() < 16 || prefix.length() > 120 || !prefix.address().is_unicast_routable()) {
+      if (prefix.length() < 16 || prefix.length() > 120 ||
+          !prefix.address().is_unicast_routable()) {
         mistake("home-prefix", prefix.to_string(), "not a unicast prefix of 16 to 120 bits",
                 "give the prefix that the home addresses are in, usually a /64");
       }
       for (std::size_t j = 0; j < i; ++j) {
         if (prefix.overlaps(ha.home_prefixes[j])) {
-          mistake("home-prefix", prefix.to_string(),
-                  "overlaps " + ha.home_prefixes[j].to_string(), "leave one of them out");
+          mistake("home-prefix", prefix.to_string(), "overlaps " + ha.home_prefixes[j].to_string(),
+                  "leave one of them out");
         }
       }
     }
@@ -96,8 +99,7 @@ class Validation {
     }
     if (ha.prefix_valid_lifetime && ha.prefix_preferred_lifetime.value_or(
                                         *ha.prefix_valid_lifetime) > *ha.prefix_valid_lifetime) {
-      mistake("prefix-preferred-lifetime",
-              std::to_string(ha.prefix_preferred_lifetime->count()),
+      mistake("prefix-preferred-lifetime", std::to_string(ha.prefix_preferred_lifetime->count()),
               "longer than prefix-valid-lifetime", "make it at most as long");
     }
   }
@@ -271,10 +273,10 @@ class Validation {
         mistake("route", show_route(route), "there is no port " + route.port,
                 "name a port that has a [port.NAME] section");
       }
-      const bool known = !route.gateway ||
-                         std::ranges::any_of(path.neighbors, [&](const StaticNeighbor& n) {
-                           return n.port == route.port && n.address == *route.gateway;
-                         });
+      const bool known =
+          !route.gateway || std::ranges::any_of(path.neighbors, [&](const StaticNeighbor& n) {
+            return n.port == route.port && n.address == *route.gateway;
+          });
       if (!known) {
         mistake("route", show_route(route), "the gateway's MAC address is not known",
                 "add neighbor = " + route.gateway->to_string() + " mac MAC port " + route.port);

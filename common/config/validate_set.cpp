@@ -13,7 +13,10 @@ constexpr std::size_t kMaxPeers = 255;
 class SetValidation {
  public:
   SetValidation(const Config& config, std::vector<Mistake>& mistakes)
-      : config_(config), agent_(config.home_agent), set_(config.home_agent.haha), mistakes_(mistakes) {}
+      : config_(config),
+        agent_(config.home_agent),
+        set_(config.home_agent.haha),
+        mistakes_(mistakes) {}
 
   void run() {
     times();
@@ -57,7 +60,8 @@ class SetValidation {
               "a home agent with peers needs the address that its provider routes here");
     }
     if (!set_.group_id) {
-      mistake("group-id", "", "missing", "give the set a number of 0 to 255, the same at all members");
+      mistake("group-id", "", "missing",
+              "give the set a number of 0 to 255, the same at all members");
     }
     if (set_.set_key.size() != kSetKeyBytes) {
       mistake("set-key", set_.set_key.empty() ? "" : "(not shown)",

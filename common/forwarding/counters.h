@@ -57,10 +57,8 @@ inline constexpr std::array<CounterInfo, kCounterCount> kCounters = {{
      "Packets tunnelled to another home agent over a HAHA link."},
     {Counter::DecapsulatedFromMobileNode, "decapsulated-from-mobile-node",
      "Packets taken out of a mobile node's reverse tunnel, past the source check."},
-    {Counter::DecapsulatedFromPeer, "decapsulated-from-peer",
-     "Packets taken out of a HAHA link."},
-    {Counter::Hairpinned, "hairpinned",
-     "Packets from one mobile node's tunnel into another's."},
+    {Counter::DecapsulatedFromPeer, "decapsulated-from-peer", "Packets taken out of a HAHA link."},
+    {Counter::Hairpinned, "hairpinned", "Packets from one mobile node's tunnel into another's."},
     {Counter::Forwarded, "forwarded", "Packets sent natively along a route."},
     {Counter::FragmentsCreated, "fragments-created",
      "Fragments of outer packets that did not fit the path."},
@@ -107,6 +105,7 @@ constexpr bool counters_in_order() {
   return kCounters[kCounterCount - 1].counter == Counter::Injected;
 }
 }  // namespace detail
-static_assert(detail::counters_in_order(), "the table lists the counters in the enumeration's order");
+static_assert(detail::counters_in_order(),
+              "the table lists the counters in the enumeration's order");
 
 }  // namespace anyhome::forwarding

@@ -55,7 +55,7 @@ struct RemovePrefix {
 // What happens to native packets for another home agent's address.
 enum class PeerReach : std::uint8_t {
   Relayed,  // over the HAHA link, uninspected (R90a)
-  Dead,     // to the control thread, within a budget: its mobile nodes are to be moved (rulings §7)
+  Dead,  // to the control thread, within a budget: its mobile nodes are to be moved (rulings §7)
 };
 
 struct SetPeer {
@@ -71,12 +71,12 @@ using ForwardingUpdate = std::variant<SetBinding, RemoveBinding, SetPrefix, Remo
 
 // Why the tables refuse an update; nothing has changed then.
 enum class Refusal : std::uint8_t {
-  TableFull,          // no room for another key
-  EntriesExhausted,   // every entry is in use or waits for its grace period
-  ReclaimBacklog,     // too much waits for readers; try again later
-  UnknownOwner,       // a prefix for a home address without a binding
-  AddressReserved,    // a home address that is an agent's own, or that routers answer to: the first
-                      // of a pool's prefix (subnet-router anycast, RFC 4291 §2.6.1)
+  TableFull,         // no room for another key
+  EntriesExhausted,  // every entry is in use or waits for its grace period
+  ReclaimBacklog,    // too much waits for readers; try again later
+  UnknownOwner,      // a prefix for a home address without a binding
+  AddressReserved,   // a home address that is an agent's own, or that routers answer to: the first
+                     // of a pool's prefix (subnet-router anycast, RFC 4291 §2.6.1)
 };
 
 }  // namespace anyhome::forwarding

@@ -25,8 +25,8 @@ enum class PuntClass : std::uint8_t {
 inline constexpr std::size_t kPuntClassCount = 10;
 
 inline constexpr std::array<std::string_view, kPuntClassCount> kPuntClassNames = {
-    "routing",      "haha-hello",         "mobility", "haha-sync", "stranded", "discovery",
-    "tunnel-error", "neighbor-discovery", "resolve",  "host"};
+    "routing",   "haha-hello",   "mobility",           "haha-sync", "stranded",
+    "discovery", "tunnel-error", "neighbor-discovery", "resolve",   "host"};
 
 constexpr std::string_view to_string(PuntClass punt_class) {
   return kPuntClassNames[static_cast<std::size_t>(punt_class)];
@@ -37,9 +37,9 @@ inline constexpr std::uint16_t kNoPeer = 0xffff;
 
 struct PuntMetadata {
   PuntClass punt_class = PuntClass::Host;
-  std::uint8_t decapsulations = 0;     // tunnels the packet was taken out of
-  std::uint16_t port = kNoPort;        // index of the port it came in on; kNoPort: from the host
-  std::uint16_t peer = kNoPeer;        // index of the home agent whose HAHA link it came over
+  std::uint8_t decapsulations = 0;  // tunnels the packet was taken out of
+  std::uint16_t port = kNoPort;     // index of the port it came in on; kNoPort: from the host
+  std::uint16_t peer = kNoPeer;     // index of the home agent whose HAHA link it came over
   // Bytes of link-layer header in front of the IPv6 header; 0 once it was decapsulated.
   std::uint16_t link_header = 0;
   // Security association that protected it and the home address bound to it (RFC 3776 §3);

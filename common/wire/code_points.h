@@ -30,7 +30,7 @@ inline constexpr std::uint8_t kBindingRefreshAdvice = 2;
 inline constexpr std::uint8_t kAlternateCareOf = 3;
 inline constexpr std::uint8_t kNonceIndices = 4;
 inline constexpr std::uint8_t kBindingAuthorizationData = 5;
-inline constexpr std::uint8_t kMobileNetworkPrefix = 6;  // RFC 3963 §4.3
+inline constexpr std::uint8_t kMobileNetworkPrefix = 6;   // RFC 3963 §4.3
 inline constexpr std::uint8_t kMobileNodeIdentifier = 8;  // RFC 4283
 inline constexpr std::uint8_t kAuthentication = 9;        // RFC 4285 §5
 inline constexpr std::uint8_t kReplayProtection = 10;     // RFC 4285 §6
@@ -40,13 +40,13 @@ inline constexpr std::uint8_t kRestartCounter = 28;       // RFC 5847
 }  // namespace mh_option
 
 struct CodePoints {
-  std::uint8_t ha_hello = 240;            // Mobility Header type
-  std::uint8_t state_synchronization = 241;  // Mobility Header type
+  std::uint8_t ha_hello = 240;                   // Mobility Header type
+  std::uint8_t state_synchronization = 241;      // Mobility Header type
   std::uint8_t binding_cache_information = 240;  // mobility option
   std::uint8_t ss_status = 241;                  // mobility option
   std::uint8_t aaa_information = 242;            // mobility option
   std::uint8_t ip_address = 243;                 // mobility option
-  std::uint32_t vendor_enterprise = 32473;       // vendor specific option; RFC 5612's example number
+  std::uint32_t vendor_enterprise = 32473;  // vendor specific option; RFC 5612's example number
 
   friend bool operator==(const CodePoints&, const CodePoints&) = default;
 };

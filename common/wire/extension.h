@@ -44,10 +44,10 @@ struct FragmentHeader {
 
 // Where things stand in a packet; offsets count from the first byte of the IPv6 header.
 struct HeaderChain {
-  std::uint8_t protocol = 0;        // of the upper layer; Fragment, ESP and AH end a walk too
-  std::uint16_t protocol_at = 0;    // the byte that names `protocol`
-  std::uint16_t upper_offset = 0;   // where it starts
-  std::uint16_t home_address_at = 0;         // the 16 bytes of a Home Address option, 0 when none
+  std::uint8_t protocol = 0;          // of the upper layer; Fragment, ESP and AH end a walk too
+  std::uint16_t protocol_at = 0;      // the byte that names `protocol`
+  std::uint16_t upper_offset = 0;     // where it starts
+  std::uint16_t home_address_at = 0;  // the 16 bytes of a Home Address option, 0 when none
   std::uint16_t encapsulation_limit_at = 0;  // the value byte of RFC 2473's option, 0 when none
   std::optional<FragmentHeader> fragment;    // only when the packet is a real fragment
 
@@ -66,8 +66,8 @@ enum class ChainError : std::uint8_t {
 
 struct ChainProblem {
   ChainError error = ChainError::Truncated;
-  std::uint16_t pointer = 0;               // the byte a Parameter Problem points at
-  bool report_to_multicast_too = false;    // option type bits 10 (RFC 8200 §4.2)
+  std::uint16_t pointer = 0;             // the byte a Parameter Problem points at
+  bool report_to_multicast_too = false;  // option type bits 10 (RFC 8200 §4.2)
 };
 
 // `packet` starts with a valid IPv6 header. A type 2 routing header is never for us (RFC 6275

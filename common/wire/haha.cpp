@@ -80,10 +80,9 @@ class SsOptions {
 
  private:
   bool take_for_binding(const RawOption& raw, bool has_binding) {
-    const bool known = raw.type == mh_option::kTimestamp ||
-                       raw.type == mh_option::kMobileNetworkPrefix ||
-                       raw.type == mh_option::kVendorSpecific ||
-                       raw.type == points_.aaa_information;
+    const bool known =
+        raw.type == mh_option::kTimestamp || raw.type == mh_option::kMobileNetworkPrefix ||
+        raw.type == mh_option::kVendorSpecific || raw.type == points_.aaa_information;
     if (!known) {
       return true;
     }

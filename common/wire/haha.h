@@ -1,9 +1,9 @@
 // Messages between home agents: HA-HELLO (draft §5.2.2) and State Synchronization (draft §5.4.2)
 // with their options.
 //
-// The draft draws the fixed parts and the SS Status option. The layout of Binding Cache Information,
-// the Timestamp and Restart Counter that go with it, the vendor sub-types and all type numbers are
-// this project's own profile (protocol digest §16, rulings §3-§5).
+// The draft draws the fixed parts and the SS Status option. The layout of Binding Cache
+// Information, the Timestamp and Restart Counter that go with it, the vendor sub-types and all type
+// numbers are this project's own profile (protocol digest §16, rulings §3-§5).
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,9 @@ struct HaHello {
   std::uint16_t lifetime_seconds = 0;
   std::uint16_t interval_seconds = 0;
   std::uint8_t group_id = 0;
-  bool active = false;   // A: accepts new registrations (rulings §1)
-  bool request = false;  // R: asks for a HELLO in return
-  bool global = false;   // G: operated with the Global HAHA specification
+  bool active = false;                           // A: accepts new registrations (rulings §1)
+  bool request = false;                          // R: asks for a HELLO in return
+  bool global = false;                           // G: operated with the Global HAHA specification
   std::optional<std::uint32_t> restart_counter;  // boot epoch (rulings §1)
   std::vector<VendorSpecific> vendor;            // digests (rulings §5)
 
@@ -65,12 +65,12 @@ struct IpAddressOption {
 // A Binding Cache Information option and the options that belong to it: all that follow it up to
 // the next one.
 struct BindingCacheInformation {
-  std::uint16_t flags = 0;  // of the Binding Update
-  SequenceNumber sequence;  // of the Binding Update
-  Lifetime lifetime;        // of the global binding; 0 withdraws
-  std::uint16_t change_counter = 0;  // n (rulings §3)
-  HomeAddress home_address;          // `::` in an end mark
-  CareOfAddress care_of_address;     // `::` when not disclosed
+  std::uint16_t flags = 0;             // of the Binding Update
+  SequenceNumber sequence;             // of the Binding Update
+  Lifetime lifetime;                   // of the global binding; 0 withdraws
+  std::uint16_t change_counter = 0;    // n (rulings §3)
+  HomeAddress home_address;            // `::` in an end mark
+  CareOfAddress care_of_address;       // `::` when not disclosed
   std::optional<Timestamp> timestamp;  // T (rulings §3)
   std::vector<MobileNetworkPrefix> prefixes;
   std::vector<std::byte> aaa;
@@ -97,10 +97,10 @@ struct StateSynchronization {
 
 // Why a State Synchronization message is not what it should be (draft §5.4.3).
 enum class SsError : std::uint8_t {
-  TooShort,       // the fixed part is incomplete
-  UnknownType,    // neither request, reply nor acknowledgement
-  NoOption,       // a reply without any option: status 131
-  Malformed,      // broken options, a short BCI, or an option before the BCI it belongs to: 129
+  TooShort,     // the fixed part is incomplete
+  UnknownType,  // neither request, reply nor acknowledgement
+  NoOption,     // a reply without any option: status 131
+  Malformed,    // broken options, a short BCI, or an option before the BCI it belongs to: 129
 };
 
 // What can be known of a message without its options; enough to answer a malformed one.

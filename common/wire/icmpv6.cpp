@@ -36,7 +36,8 @@ std::optional<IdentifierAndFlags> read_header(Reader& reader, std::uint8_t type)
   return IdentifierAndFlags{identifier, flags};
 }
 
-void write_header(Writer& writer, std::uint8_t type, std::uint16_t identifier, std::uint16_t flags) {
+void write_header(Writer& writer, std::uint8_t type, std::uint16_t identifier,
+                  std::uint16_t flags) {
   writer.u8(type);
   writer.u8(0);
   writer.u16(0);
@@ -145,8 +146,10 @@ std::optional<PrefixAdvertisement> PrefixAdvertisement::parse(ByteView message) 
   if (!header) {
     return std::nullopt;
   }
-  PrefixAdvertisement result{header->identifier, (header->flags & kManagedFlag) != 0,
-                             (header->flags & kOtherFlag) != 0, {}};
+  PrefixAdvertisement result{header->identifier,
+                             (header->flags & kManagedFlag) != 0,
+                             (header->flags & kOtherFlag) != 0,
+                             {}};
   while (reader.remaining() != 0) {
     const std::uint8_t type = reader.u8();
     const std::uint8_t units = reader.u8();
@@ -165,8 +168,9 @@ std::optional<PrefixAdvertisement> PrefixAdvertisement::parse(ByteView message) 
 }
 
 void PrefixAdvertisement::write(Writer& writer) const {
-  write_header(writer, icmpv6::kMobilePrefixAdvertisement, identifier,
-               static_cast<std::uint16_t>((managed ? kManagedFlag : 0U) | (other ? kOtherFlag : 0U)));
+  write_header(
+      writer, icmpv6::kMobilePrefixAdvertisement, identifier,
+      static_cast<std::uint16_t>((managed ? kManagedFlag : 0U) | (other ? kOtherFlag : 0U)));
   for (const PrefixInformation& info : prefixes) {
     writer.u8(kPrefixInformationType);
     writer.u8(kPrefixInformationUnits);

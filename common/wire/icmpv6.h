@@ -56,7 +56,8 @@ struct Icmpv6Header {
   void write(Writer& writer) const;
 };
 
-bool icmpv6_checksum_ok(const Ipv6Address& source, const Ipv6Address& destination, ByteView message);
+bool icmpv6_checksum_ok(const Ipv6Address& source, const Ipv6Address& destination,
+                        ByteView message);
 // Fills in the checksum field of a complete message.
 void icmpv6_set_checksum(const Ipv6Address& source, const Ipv6Address& destination,
                          MutableBytes message);

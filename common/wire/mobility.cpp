@@ -267,8 +267,8 @@ MessageWriter start_binding_refresh_request(MutableBytes buffer) {
   return writer;
 }
 
-MessageWriter start_binding_update(MutableBytes buffer, SequenceNumber sequence, std::uint16_t flags,
-                                   Lifetime lifetime) {
+MessageWriter start_binding_update(MutableBytes buffer, SequenceNumber sequence,
+                                   std::uint16_t flags, Lifetime lifetime) {
   MessageWriter writer(buffer, mh_type::kBindingUpdate);
   writer.fixed().u16(sequence.value);
   writer.fixed().u16(flags);

@@ -90,9 +90,9 @@ enum class BindingStatus : std::uint8_t {
   InvalidPrefix = 141,
   NotAuthorizedForPrefix = 142,
   ForwardingSetupFailed = 143,
-  IdentificationMismatch = 144,  // RFC 4285 §9: MIPV6-ID-MISMATCH
-  IdentificationRequired = 145,  // MIPV6-MESG-ID-REQD
-  AuthenticationFailed = 146,    // MIPV6-AUTH-FAIL
+  IdentificationMismatch = 144,       // RFC 4285 §9: MIPV6-ID-MISMATCH
+  IdentificationRequired = 145,       // MIPV6-MESG-ID-REQD
+  AuthenticationFailed = 146,         // MIPV6-AUTH-FAIL
   ProxyRegistrationNotEnabled = 152,  // RFC 5213 §8.9
   InvalidCareOfAddress = 174,
 };
@@ -138,15 +138,16 @@ struct HomeAgentSwitch {
 
 // Parsers take the `message` of a checked header of the type they are named after.
 std::expected<BindingUpdate, MobilityError> parse_binding_update(ByteView message);
-std::expected<BindingAcknowledgement, MobilityError> parse_binding_acknowledgement(ByteView message);
+std::expected<BindingAcknowledgement, MobilityError> parse_binding_acknowledgement(
+    ByteView message);
 std::expected<BindingError, MobilityError> parse_binding_error(ByteView message);
 std::expected<HomeAgentSwitch, MobilityError> parse_home_agent_switch(ByteView message);
 
 // Starting points for writing: the type and the fixed part. Options, then `finish`, are the
 // caller's, in the order they are to stand.
 MessageWriter start_binding_refresh_request(MutableBytes buffer);
-MessageWriter start_binding_update(MutableBytes buffer, SequenceNumber sequence, std::uint16_t flags,
-                                   Lifetime lifetime);
+MessageWriter start_binding_update(MutableBytes buffer, SequenceNumber sequence,
+                                   std::uint16_t flags, Lifetime lifetime);
 MessageWriter start_binding_acknowledgement(MutableBytes buffer, BindingStatus status,
                                             std::uint8_t flags, SequenceNumber sequence,
                                             Lifetime lifetime);

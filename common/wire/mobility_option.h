@@ -31,7 +31,8 @@ namespace option_rule {
 inline constexpr OptionRule kBindingRefreshAdvice{"binding-refresh-advice", 2, 2, true, 2, 0};
 inline constexpr OptionRule kAlternateCareOf{"alternate-care-of-address", 3, 16, true, 8, 6};
 inline constexpr OptionRule kNonceIndices{"nonce-indices", 4, 4, true, 2, 0};
-inline constexpr OptionRule kBindingAuthorizationData{"binding-authorization-data", 5, 1, false, 8, 2};
+inline constexpr OptionRule kBindingAuthorizationData{
+    "binding-authorization-data", 5, 1, false, 8, 2};
 inline constexpr OptionRule kMobileNetworkPrefix{"mobile-network-prefix", 6, 18, true, 8, 4};
 inline constexpr OptionRule kMobileNodeIdentifier{"mobile-node-identifier", 8, 2, false, 1, 0};
 // Aligned to 4n+1 by RFC 4285; 8n+5 satisfies that and lets 12 bytes of authenticator end the
@@ -45,16 +46,11 @@ inline constexpr OptionRule kRestartCounter{"restart-counter", 28, 4, true, 4, 2
 
 // The fixed table, for code that shows or checks options it does not name itself.
 inline constexpr OptionRule kOptionRules[] = {
-    option_rule::kBindingRefreshAdvice,
-    option_rule::kAlternateCareOf,
-    option_rule::kNonceIndices,
-    option_rule::kBindingAuthorizationData,
-    option_rule::kMobileNetworkPrefix,
-    option_rule::kMobileNodeIdentifier,
-    option_rule::kAuthentication,
-    option_rule::kReplayProtection,
-    option_rule::kVendorSpecific,
-    option_rule::kTimestamp,
+    option_rule::kBindingRefreshAdvice, option_rule::kAlternateCareOf,
+    option_rule::kNonceIndices,         option_rule::kBindingAuthorizationData,
+    option_rule::kMobileNetworkPrefix,  option_rule::kMobileNodeIdentifier,
+    option_rule::kAuthentication,       option_rule::kReplayProtection,
+    option_rule::kVendorSpecific,       option_rule::kTimestamp,
     option_rule::kRestartCounter,
 };
 

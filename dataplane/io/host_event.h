@@ -20,8 +20,7 @@
 namespace anyhome::host {
 
 // The kernel's number of an interface; a type of its own, so that no metric is taken for it.
-enum class InterfaceIndex : std::uint32_t {
-};
+enum class InterfaceIndex : std::uint32_t {};
 inline constexpr InterfaceIndex kNoInterface{0};
 
 constexpr std::uint32_t to_number(InterfaceIndex interface) {

@@ -1,5 +1,5 @@
-// What the pipeline asks of a packet, on rte_mbuf; and where the control thread and the workers write
-// what they tell each other about one.
+// What the pipeline asks of a packet, on rte_mbuf; and where the control thread and the workers
+// write what they tell each other about one.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@ namespace anyhome::dataplane {
 
 // What the control thread hands to a worker.
 enum class InjectKind : std::uint8_t {
-  Frame,      // a finished frame for a port (from its twin)
-  Host,       // an IPv6 packet of the kernel's, to go through bindings
-  Signalling, // an IPv6 packet of ours, to go by routes alone
-  Data,       // an IPv6 packet of ours, to go through bindings
+  Frame,       // a finished frame for a port (from its twin)
+  Host,        // an IPv6 packet of the kernel's, to go through bindings
+  Signalling,  // an IPv6 packet of ours, to go by routes alone
+  Data,        // an IPv6 packet of ours, to go through bindings
 };
 
 struct InjectMetadata {

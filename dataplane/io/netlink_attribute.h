@@ -22,9 +22,7 @@ namespace anyhome::host::netlink {
 using Body = std::optional<decltype(NetlinkMessage::body)>;
 
 // NLMSG_ALIGNTO and NLA_ALIGNTO are both 4.
-constexpr std::size_t aligned(std::size_t size) {
-  return (size + 3U) & ~std::size_t{3};
-}
+constexpr std::size_t aligned(std::size_t size) { return (size + 3U) & ~std::size_t{3}; }
 
 // The first bytes as a structure of the kernel, in its byte order. T is read by value: no alignment
 // is asked of the bytes.
@@ -69,9 +67,7 @@ bool assign(ByteView value, T& field) {
   return number.has_value() && value.size() == sizeof(T);
 }
 
-inline bool assign(ByteView value, Ipv6Address& address) {
-  return assign(value, address.octets);
-}
+inline bool assign(ByteView value, Ipv6Address& address) { return assign(value, address.octets); }
 
 inline bool assign(ByteView value, InterfaceIndex& interface) {
   std::uint32_t number = 0;

@@ -139,9 +139,7 @@ bool parse_neighbor(bool removed, ByteView payload, Body& body) {
 }
 
 // The kernel writes the negative of an errno; anything else it never wrote.
-int error_number(std::int32_t value) {
-  return value <= 0 && value > -4096 ? -value : EBADMSG;
-}
+int error_number(std::int32_t value) { return value <= 0 && value > -4096 ? -value : EBADMSG; }
 
 bool parse_answer(const nlmsghdr& message, ByteView payload, Body& body) {
   const auto error = read<std::int32_t>(payload);

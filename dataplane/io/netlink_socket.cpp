@@ -18,9 +18,7 @@ constexpr std::size_t kDatagramSize = 65536;
 
 }  // namespace
 
-void Socket::Close::operator()(mnl_socket* socket) const {
-  (void)mnl_socket_close(socket);
-}
+void Socket::Close::operator()(mnl_socket* socket) const { (void)mnl_socket_close(socket); }
 
 Socket::Socket(mnl_socket* socket) : socket_(socket), buffer_(kDatagramSize) {}
 
@@ -57,9 +55,7 @@ std::expected<void, std::string> Socket::join(int group) const {
   return {};
 }
 
-int Socket::fd() const {
-  return mnl_socket_get_fd(socket_.get());
-}
+int Socket::fd() const { return mnl_socket_get_fd(socket_.get()); }
 
 std::expected<void, int> Socket::send(ByteView message) const {
   if (mnl_socket_sendto(socket_.get(), message.data(), message.size()) < 0) {

@@ -10,8 +10,8 @@
 
 namespace anyhome::dataplane {
 
-// Room in front of a received packet: two IPv6 headers and a link header with a VLAN tag, and what ESP
-// will want (40 + 40 + 18 + 14 = 112). The library's own default is 128.
+// Room in front of a received packet: two IPv6 headers and a link header with a VLAN tag, and what
+// ESP will want (40 + 40 + 18 + 14 = 112). The library's own default is 128.
 inline constexpr unsigned kMinHeadroom = 112;
 // Behind a packet: padding and authenticator of ESP.
 inline constexpr unsigned kMinTailroom = 34;
@@ -21,7 +21,7 @@ inline constexpr unsigned kEncapsulationRoom = 80;
 struct PacketPoolSetup {
   std::string name;
   unsigned buffers = 0;
-  unsigned cache = 0;    // per lcore; 0: none
+  unsigned cache = 0;  // per lcore; 0: none
   unsigned max_mtu = 1500;
   int socket = 0;
   // Several threads run on one processor: a ring whose other users need not wait for one that was

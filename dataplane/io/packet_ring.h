@@ -1,7 +1,7 @@
 // A single-producer single-consumer ring of packets between two threads.
 //
-// Never a multi-producer ring: a producer that is preempted half-way would stop all others, and labs run
-// several threads on one core.
+// Never a multi-producer ring: a producer that is preempted half-way would stop all others, and
+// labs run several threads on one core.
 #pragma once
 
 #include <algorithm>
@@ -28,9 +28,8 @@ class PacketRing {
     PacketRing ring;
     ring.ring_.reset(rte_ring_create(name.c_str(), packets, socket, RING_F_SP_ENQ | RING_F_SC_DEQ));
     if (ring.ring_ == nullptr) {
-      return std::unexpected(
-          fmt::format("cannot create the ring {} for {} packets: {}", name, packets,
-                      rte_strerror(rte_errno)));
+      return std::unexpected(fmt::format("cannot create the ring {} for {} packets: {}", name,
+                                         packets, rte_strerror(rte_errno)));
     }
     return ring;
   }

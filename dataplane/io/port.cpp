@@ -85,14 +85,14 @@ std::expected<void, std::string> Port::configure() {
     const std::uint64_t wanted = RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |
                                  RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
     conf.rx_adv_conf.rss_conf.rss_hf = wanted & info.flow_type_rss_offloads;
-    conf.rxmode.mq_mode = conf.rx_adv_conf.rss_conf.rss_hf != 0 ? RTE_ETH_MQ_RX_RSS
-                                                                : RTE_ETH_MQ_RX_NONE;
+    conf.rxmode.mq_mode =
+        conf.rx_adv_conf.rss_conf.rss_hf != 0 ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE;
   }
   if (device_.multi_segment_transmit) {
     conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   }
-  if (const int error = rte_eth_dev_configure(device_.id, setup_.receive_queues,
-                                              setup_.transmit_queues, &conf);
+  if (const int error =
+          rte_eth_dev_configure(device_.id, setup_.receive_queues, setup_.transmit_queues, &conf);
       error != 0) {
     return failed("cannot be configured", error);
   }
@@ -105,7 +105,8 @@ std::expected<void, std::string> Port::configure() {
   std::uint16_t mtu = 0;
   rte_eth_dev_get_mtu(device_.id, &mtu);
   if (mtu != setup_.mtu) {
-    if (const int error = rte_eth_dev_set_mtu(device_.id, setup_.mtu); error != 0 && mtu < setup_.mtu) {
+    if (const int error = rte_eth_dev_set_mtu(device_.id, setup_.mtu);
+        error != 0 && mtu < setup_.mtu) {
       warnings_ = fmt::format("the device stays at an MTU of {} ({}); larger packets may be lost",
                               mtu, rte_strerror(-error));
     }
@@ -123,15 +124,14 @@ std::expected<void, std::string> Port::set_up_queues() {
   const int socket = rte_eth_dev_socket_id(device_.id);
   const auto on_socket = static_cast<unsigned>(socket < 0 ? 0 : socket);
   for (std::uint16_t queue = 0; queue < setup_.receive_queues; ++queue) {
-    if (const int error = rte_eth_rx_queue_setup(device_.id, queue, receive, on_socket, nullptr,
-                                                 setup_.pool);
+    if (const int error =
+            rte_eth_rx_queue_setup(device_.id, queue, receive, on_socket, nullptr, setup_.pool);
         error != 0) {
       return failed("cannot set up a receive queue", error);
     }
   }
   for (std::uint16_t queue = 0; queue < setup_.transmit_queues; ++queue) {
-    if (const int error =
-            rte_eth_tx_queue_setup(device_.id, queue, transmit, on_socket, nullptr);
+    if (const int error = rte_eth_tx_queue_setup(device_.id, queue, transmit, on_socket, nullptr);
         error != 0) {
       return failed("cannot set up a transmit queue", error);
     }

@@ -30,10 +30,10 @@ struct PortStatistics {
   std::uint64_t received_bytes = 0;
   std::uint64_t sent = 0;
   std::uint64_t sent_bytes = 0;
-  std::uint64_t missed = 0;      // dropped by the device: no free descriptor (imissed)
+  std::uint64_t missed = 0;  // dropped by the device: no free descriptor (imissed)
   std::uint64_t receive_errors = 0;
   std::uint64_t send_errors = 0;
-  std::uint64_t no_buffer = 0;   // packet pool empty on receive (rx_nombuf)
+  std::uint64_t no_buffer = 0;  // packet pool empty on receive (rx_nombuf)
 };
 
 struct PortLinkState {

@@ -29,10 +29,10 @@ struct TransmitQueue {
 };
 
 struct QueuePlan {
-  std::vector<std::uint16_t> receive_queues;                // per port
-  std::vector<std::uint16_t> transmit_queues;               // per port
-  std::vector<std::vector<ReceiveQueue>> receive;           // per worker
-  std::vector<std::vector<TransmitQueue>> transmit;         // per port, then per worker
+  std::vector<std::uint16_t> receive_queues;         // per port
+  std::vector<std::uint16_t> transmit_queues;        // per port
+  std::vector<std::vector<ReceiveQueue>> receive;    // per worker
+  std::vector<std::vector<TransmitQueue>> transmit;  // per port, then per worker
 };
 
 inline QueuePlan plan_queues(const std::vector<PortQueues>& ports, std::uint16_t workers) {

@@ -56,9 +56,7 @@ bool has_member(const NexthopMessage& object, std::uint32_t id) {
   return std::ranges::find(object.members, id, &NexthopMessage::Member::id) != object.members.end();
 }
 
-bool forwards(RouteKind kind) {
-  return kind == RouteKind::Unicast || kind == RouteKind::Local;
-}
+bool forwards(RouteKind kind) { return kind == RouteKind::Unicast || kind == RouteKind::Local; }
 
 }  // namespace
 
@@ -253,9 +251,7 @@ void RouteMirror::sweep(Round oldest, std::vector<HostEvent>& events) {
   std::erase_if(doubtful_, [&](const Prefix& prefix) { return !prefixes_.contains(prefix); });
 }
 
-bool RouteMirror::take_doubt() {
-  return std::exchange(doubt_, false);
-}
+bool RouteMirror::take_doubt() { return std::exchange(doubt_, false); }
 
 RouteMirror::Prefixes::iterator RouteMirror::tell(Prefixes::iterator at,
                                                   std::vector<HostEvent>& events) {

@@ -25,9 +25,7 @@ constexpr std::uint32_t kMinimumMtu = 1280;  // RFC 8200 §5; below it the kerne
 constexpr std::uint32_t kMaximumTapMtu = 65521;  // 65535 - 14, the kernel's own limit
 constexpr std::uint32_t kMaximumTunMtu = 65535;
 
-std::string reason(int error_number) {
-  return std::strerror(error_number);
-}
+std::string reason(int error_number) { return std::strerror(error_number); }
 
 std::string what_to_do(int error_number) {
   switch (error_number) {

@@ -15,8 +15,8 @@ constexpr std::uint8_t outer_traffic_class(std::uint8_t inner, bool copy_dscp) {
   return copy_dscp ? inner : static_cast<std::uint8_t>(inner & kEcnMask);
 }
 
-// RFC 6040 §4.2, figure 4: the inner traffic class after decapsulation; nullopt: drop, congestion was
-// met by a packet whose ends could not be told.
+// RFC 6040 §4.2, figure 4: the inner traffic class after decapsulation; nullopt: drop, congestion
+// was met by a packet whose ends could not be told.
 constexpr std::optional<std::uint8_t> decapsulated_traffic_class(std::uint8_t inner,
                                                                  std::uint8_t outer) {
   const std::uint8_t inner_ecn = inner & kEcnMask;

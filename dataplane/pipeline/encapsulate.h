@@ -32,8 +32,7 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
     return;
   }
   const std::size_t outer_size = wire::kIpv6HeaderSize + (limit ? kLimitHeaderSize : 0);
-  const std::uint16_t outer_mtu =
-      std::min(entry.path_mtu, env_.adjacency(work.adjacency).mtu);
+  const std::uint16_t outer_mtu = std::min(entry.path_mtu, env_.adjacency(work.adjacency).mtu);
   // RFC 2473 §4.1.2: a packet of the tunnel itself must not enter it.
   if (std::memcmp(source_of(work), entry.outer_header.data() + wire::ipv6_offset::kSource,
                   2 * Ipv6Address::kSize) == 0) {
@@ -52,19 +51,26 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
   const std::uint8_t traffic_class =
       outer_traffic_class(traffic_class_of(work.ip), config_.copy_traffic_class);
   constexpr std::uint32_t kVersion6 = 6U << 28U;
-  store_be32(outer, kVersion6 | (std::uint32_t{traffic_class} << 20U) | outer_flow_label(work.hash));
+  store_be32(outer,
+             kVersion6 | (std::uint32_t{traffic_class} << 20U) | outer_flow_label(work.hash));
   store_be16(outer + wire::ipv6_offset::kPayloadLength,
              static_cast<std::uint16_t>(work.length + outer_size - wire::kIpv6HeaderSize));
   if (limit) {
     outer[wire::ipv6_offset::kNextHeader] = std::byte{wire::protocol::kDestinationOptions};
     const auto less = static_cast<std::uint8_t>(limit->value - 1);
-    const std::uint8_t header[kLimitHeaderSize] = {
-        wire::protocol::kIpv6, 0, wire::kOptionTunnelEncapsulationLimit, 1, less, wire::kOptionPadN,
-        1, 0};
+    const std::uint8_t header[kLimitHeaderSize] = {wire::protocol::kIpv6,
+                                                   0,
+                                                   wire::kOptionTunnelEncapsulationLimit,
+                                                   1,
+                                                   less,
+                                                   wire::kOptionPadN,
+                                                   1,
+                                                   0};
     std::memcpy(outer + wire::kIpv6HeaderSize, header, sizeof header);
   }
   env_.count(entry.kind == EntryKind::Bound ? Counter::EncapsulatedToMobileNode
-                                            : Counter::EncapsulatedToPeer, 1);
+                                            : Counter::EncapsulatedToPeer,
+             1);
   env_.count(Counter::Hairpinned,
              work.origin == Origin::Tunnel && entry.kind == EntryKind::Bound ? 1 : 0);
   work.ip = outer;
@@ -106,9 +112,8 @@ bool Pipeline<Env>::fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t ou
     return true;
   }
   if (work.length > wire::kMinimumMtu) {
-    const auto inner_mtu = static_cast<std::uint32_t>(
-        std::max<std::size_t>(outer_mtu > outer_size ? outer_mtu - outer_size : 0,
-                              wire::kMinimumMtu));
+    const auto inner_mtu = static_cast<std::uint32_t>(std::max<std::size_t>(
+        outer_mtu > outer_size ? outer_mtu - outer_size : 0, wire::kMinimumMtu));
     refuse(work, DropReason::PacketTooBig, wire::icmpv6::kPacketTooBig, 0, inner_mtu);
     return false;
   }
@@ -129,9 +134,8 @@ std::optional<EncapsulationLimit> Pipeline<Env>::inner_encapsulation_limit(const
   if (!chain || chain->encapsulation_limit_at == 0) {
     return std::nullopt;
   }
-  return EncapsulationLimit{
-      std::to_integer<std::uint8_t>(work.ip[chain->encapsulation_limit_at]),
-      chain->encapsulation_limit_at};
+  return EncapsulationLimit{std::to_integer<std::uint8_t>(work.ip[chain->encapsulation_limit_at]),
+                            chain->encapsulation_limit_at};
 }
 
 }  // namespace anyhome::dataplane

@@ -39,10 +39,10 @@ enum class LocalRole : std::uint8_t {
 struct alignas(kCacheLine) Entry {
   // A complete outer header but for payload length, traffic class and flow label.
   std::array<std::byte, wire::kIpv6HeaderSize> outer_header{};
-  LeafIndex leaf = 0;           // of the route that covers the outer destination
-  std::uint32_t counter = 0;    // index of the binding's own counters
-  std::uint16_t path_mtu = 0;   // of the outer packet in bytes
-  std::uint16_t peer = 0;       // Global, Peer: index of the home agent
+  LeafIndex leaf = 0;          // of the route that covers the outer destination
+  std::uint32_t counter = 0;   // index of the binding's own counters
+  std::uint16_t path_mtu = 0;  // of the outer packet in bytes
+  std::uint16_t peer = 0;      // Global, Peer: index of the home agent
   EntryKind kind = EntryKind::Bound;
   LocalRole role = LocalRole::Host;  // Local only
   std::array<std::byte, 10> spare{};

@@ -37,28 +37,28 @@ concept Environment = requires(E env, typename E::Packet* packet, std::byte* byt
   // False, and nothing changed, when there is no such room.
   { env.set_front(packet, bytes) } -> std::same_as<bool>;
   // Cuts the packet to `size` bytes in all.
-  { env.truncate(packet, size) };
+  {env.truncate(packet, size)};
   // Tries to bring the first `size` bytes into the first segment.
   { env.make_contiguous(packet, size) } -> std::same_as<bool>;
   // Copies `size` bytes from an offset; the caller knows that they are there.
-  { env.copy_out(packet, size, bytes, size) };
+  {env.copy_out(packet, size, bytes, size)};
   // An empty packet with headroom for all headers, and room for `size` bytes; nullptr: pool empty.
   { env.allocate(size) } -> std::same_as<typename E::Packet*>;
 
   // ---- Where packets end; each call takes the packet over ----
-  { env.drop(packet, forwarding::DropReason::NoRoute) };
+  {env.drop(packet, forwarding::DropReason::NoRoute)};
   // Counts a drop whose buffer lives on, as an ICMPv6 error.
-  { env.count_drop(forwarding::DropReason::NoRoute) };
+  {env.count_drop(forwarding::DropReason::NoRoute)};
   // Frees a packet that has become others, without counting anything.
-  { env.release(packet) };
-  { env.transmit(port, packet) };
+  {env.release(packet)};
+  {env.transmit(port, packet)};
   // False: the ring is full, and the packet still the caller's.
   { env.punt(packet, forwarding::PuntMetadata{}) } -> std::same_as<bool>;
 
   // ---- Tables ----
   // Bit i of the result: keys[i] was found and entries[i] is its entry. Keys are 16-byte addresses.
   { env.lookup_bindings(keys, 1U, entries) } -> std::same_as<std::uint64_t>;
-  { env.lookup_routes(addresses, 1U, leaves) };
+  {env.lookup_routes(addresses, 1U, leaves)};
   { env.leaf(LeafIndex{}) } -> std::same_as<LeafValue>;
   { env.adjacency(AdjacencyIndex{}) } -> std::same_as<const Adjacency&>;
   { env.groups() } -> std::same_as<const MultipathGroup*>;
@@ -68,14 +68,14 @@ concept Environment = requires(E env, typename E::Packet* packet, std::byte* byt
   { env.has_routed_prefixes() } -> std::same_as<bool>;
 
   // A packet leaves by this adjacency; whoever keeps neighbours alive wants to know.
-  { env.note_used(AdjacencyIndex{}) };
+  {env.note_used(AdjacencyIndex{})};
 
   // ---- The rest ----
-  { env.count(forwarding::Counter::Received, std::uint64_t{}) };
+  {env.count(forwarding::Counter::Received, std::uint64_t{})};
   { env.now() } -> std::same_as<Instant>;  // of this burst
   // With kTracing each decision is told to `trace`; otherwise the calls vanish.
   { E::kTracing } -> std::convertible_to<bool>;
-  { env.trace(std::string{}) };
+  {env.trace(std::string{})};
 };
 
 }  // namespace anyhome::dataplane

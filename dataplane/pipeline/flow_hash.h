@@ -1,5 +1,5 @@
-// One hash per inner flow: it picks a multipath slot, the outer flow label (RFC 6438) and, for a HAHA
-// link, the worker.
+// One hash per inner flow: it picks a multipath slot, the outer flow label (RFC 6438) and, for a
+// HAHA link, the worker.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 
 namespace anyhome::dataplane {
 
-// Mixes 8 bytes into a hash. CRC32C where the processor has it: 3 cycles, and neighbouring addresses
-// end up far apart.
+// Mixes 8 bytes into a hash. CRC32C where the processor has it: 3 cycles, and neighbouring
+// addresses end up far apart.
 inline std::uint32_t mix(std::uint32_t hash, std::uint64_t value) {
 #if defined(__SSE4_2__)
   return static_cast<std::uint32_t>(_mm_crc32_u64(hash, value));

@@ -1,5 +1,5 @@
-// Outer fragmentation (RFC 2473 §7.1 (b), RFC 8200 §4.5): a tunnel must carry 1280-byte packets even
-// where the path cannot carry them with another header in front.
+// Outer fragmentation (RFC 2473 §7.1 (b), RFC 8200 §4.5): a tunnel must carry 1280-byte packets
+// even where the path cannot carry them with another header in front.
 #pragma once
 
 #include "dataplane/pipeline/pipeline.h"

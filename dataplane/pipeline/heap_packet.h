@@ -24,9 +24,7 @@ class HeapPacket {
     std::ranges::copy(bytes, storage_.begin() + kHeapHeadroom);
   }
 
-  void append_segment(ByteView bytes) {
-    rest_.insert(rest_.end(), bytes.begin(), bytes.end());
-  }
+  void append_segment(ByteView bytes) { rest_.insert(rest_.end(), bytes.begin(), bytes.end()); }
 
   [[nodiscard]] std::byte* data() { return storage_.data() + front_; }
   [[nodiscard]] std::size_t contiguous() const { return end_ - front_; }
@@ -34,7 +32,7 @@ class HeapPacket {
 
   bool set_front(const std::byte* front) {
     // Compared as integers: the place may lie before the buffer.
-    const auto at = reinterpret_cast<std::uintptr_t>(front);  // NOLINT
+    const auto at = reinterpret_cast<std::uintptr_t>(front);               // NOLINT
     const auto begin = reinterpret_cast<std::uintptr_t>(storage_.data());  // NOLINT
     if (at < begin || at > begin + end_) {
       return false;

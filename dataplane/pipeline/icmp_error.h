@@ -1,8 +1,8 @@
 // ICMPv6 errors (RFC 4443 §2.4): when one may be sent, how often, and what it quotes.
 //
-// An error is built in the buffer of the packet it is about: the packet becomes the quote, 48 bytes go
-// in front. It then runs through resolution like any packet of ours; its destination may well be a
-// mobile node.
+// An error is built in the buffer of the packet it is about: the packet becomes the quote, 48 bytes
+// go in front. It then runs through resolution like any packet of ours; its destination may well be
+// a mobile node.
 #pragma once
 
 #include "dataplane/pipeline/pipeline.h"
@@ -31,8 +31,7 @@ void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::u
   const std::size_t quote = std::min<std::size_t>({work.length, work.contiguous, kQuote});
   const Ipv6Address destination = read_address(source_of(work));
   std::byte* ip = work.ip - kHeaders;
-  env_.truncate(work.packet,
-                static_cast<std::size_t>(work.ip - env_.data(work.packet)) + quote);
+  env_.truncate(work.packet, static_cast<std::size_t>(work.ip - env_.data(work.packet)) + quote);
   if (!env_.set_front(work.packet, ip)) {
     env_.drop(work.packet, DropReason::NoHeadroom);
     return;

@@ -1,8 +1,8 @@
 // How many ICMPv6 errors a worker may send (RFC 4443 §2.4 (f)).
 //
-// Packet Too Big is the one error that a working network cannot do without, so it has buckets of its
-// own: 4096 by hash of the two addresses with ten a second each, and one over all of them. A scan of
-// the home prefix empties the bucket of Destination Unreachable and touches nothing else.
+// Packet Too Big is the one error that a working network cannot do without, so it has buckets of
+// its own: 4096 by hash of the two addresses with ten a second each, and one over all of them. A
+// scan of the home prefix empties the bucket of Destination Unreachable and touches nothing else.
 #pragma once
 
 #include <array>

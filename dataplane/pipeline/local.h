@@ -1,5 +1,5 @@
-// Packets for one of our addresses: tunnels end here, signalling and the kernel's share are handed to
-// the control thread by class.
+// Packets for one of our addresses: tunnels end here, signalling and the kernel's share are handed
+// to the control thread by class.
 #pragma once
 
 #include "dataplane/pipeline/pipeline.h"
@@ -47,8 +47,7 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
     return;
   }
   const forwarding::PuntClass to = punt_class(work, *chain, role);
-  const bool for_host = to == forwarding::PuntClass::Host ||
-                        to == forwarding::PuntClass::Routing ||
+  const bool for_host = to == forwarding::PuntClass::Host || to == forwarding::PuntClass::Routing ||
                         to == forwarding::PuntClass::NeighborDiscovery;
   if (for_host && !config_.has_host) {
     drop(work, DropReason::NoHost);
@@ -114,15 +113,15 @@ forwarding::PuntClass Pipeline<Env>::punt_class(const W& work, const wire::Heade
   if (chain.protocol == wire::protocol::kIcmpv6) {
     return icmpv6_class(upper);
   }
-  if (upper.size() >= 4 && (chain.protocol == wire::protocol::kTcp ||
-                            chain.protocol == wire::protocol::kUdp)) {
+  if (upper.size() >= 4 &&
+      (chain.protocol == wire::protocol::kTcp || chain.protocol == wire::protocol::kUdp)) {
     const std::uint16_t source = load_be16(upper.data());
     const std::uint16_t destination = load_be16(upper.data() + 2);
-    const bool bgp = chain.protocol == wire::protocol::kTcp &&
-                     (source == kBgpPort || destination == kBgpPort);
-    const bool bfd = chain.protocol == wire::protocol::kUdp &&
-                     (destination == kBfdPort || destination == kBfdMultihopPort ||
-                      destination == kBfdEchoPort);
+    const bool bgp =
+        chain.protocol == wire::protocol::kTcp && (source == kBgpPort || destination == kBgpPort);
+    const bool bfd =
+        chain.protocol == wire::protocol::kUdp &&
+        (destination == kBfdPort || destination == kBfdMultihopPort || destination == kBfdEchoPort);
     return bgp || bfd ? PuntClass::Routing : PuntClass::Host;
   }
   return PuntClass::Host;
@@ -149,7 +148,8 @@ forwarding::PuntClass Pipeline<Env>::icmpv6_class(ByteView message) const {
     const std::byte* quoted = message.data() + wire::kIcmpv6HeaderSize;
     const auto protocol = std::to_integer<std::uint8_t>(quoted[wire::ipv6_offset::kNextHeader]);
     const std::byte* source = quoted + wire::ipv6_offset::kSource;
-    const bool tunnel = protocol == wire::protocol::kIpv6 || protocol == wire::protocol::kFragment ||
+    const bool tunnel = protocol == wire::protocol::kIpv6 ||
+                        protocol == wire::protocol::kFragment ||
                         protocol == wire::protocol::kDestinationOptions;
     if (tunnel && (config_.home_agent.matches(source) || config_.locator.matches(source))) {
       return PuntClass::TunnelError;

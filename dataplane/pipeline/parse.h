@@ -98,7 +98,8 @@ void Pipeline<Env>::give_to_host(W& work) {
   punt(work, forwarding::PuntClass::Host);
 }
 
-// Version, length and addresses; `ip` and `contiguous` are set. Padding behind the packet is cut off.
+// Version, length and addresses; `ip` and `contiguous` are set. Padding behind the packet is cut
+// off.
 template <Environment Env>
 bool Pipeline<Env>::check_header(W& work) {
   const std::size_t available = env_.length(work.packet) - work.link_header;
@@ -111,8 +112,8 @@ bool Pipeline<Env>::check_header(W& work) {
     drop(work, DropReason::BadVersion);
     return false;
   }
-  work.length = static_cast<std::uint32_t>(
-      wire::kIpv6HeaderSize + load_be16(work.ip + wire::ipv6_offset::kPayloadLength));
+  work.length = static_cast<std::uint32_t>(wire::kIpv6HeaderSize +
+                                           load_be16(work.ip + wire::ipv6_offset::kPayloadLength));
   if (work.length > available) {
     drop(work, DropReason::BadPayloadLength);
     return false;
@@ -203,7 +204,8 @@ void Pipeline<Env>::classify(unsigned index) {
   }
   std::uint64_t high = 0;
   std::memcpy(&high, destination, sizeof high);
-  // ::/64 holds the unspecified, the loopback and the IPv4-embedding addresses, none of them routable.
+  // ::/64 holds the unspecified, the loopback and the IPv4-embedding addresses, none of them
+  // routable.
   if (high == 0) {
     drop(work, DropReason::InvalidDestination);
     return;

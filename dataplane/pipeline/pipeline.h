@@ -8,10 +8,10 @@
 //                     └─ anything else ── route ◀───────────┼────────────┘
 //                                           └─ adjacency ── rewrite ── transmit
 //
-// Each stage runs over all packets of the burst before the next one starts, so that table lookups are
-// done in bulk and their cache misses overlap. A packet waits in exactly one list between stages. What
-// a stage refuses is dropped with a reason, or answered with an ICMPv6 error; errors run through the
-// stages once more as packets of our own, at the end of the burst.
+// Each stage runs over all packets of the burst before the next one starts, so that table lookups
+// are done in bulk and their cache misses overlap. A packet waits in exactly one list between
+// stages. What a stage refuses is dropped with a reason, or answered with an ICMPv6 error; errors
+// run through the stages once more as packets of our own, at the end of the burst.
 //
 // Each stage is a file of its own, included below: parse.h, local.h, decapsulate.h, resolve.h,
 // route.h, encapsulate.h, fragment.h, icmp_error.h, rewrite.h.
@@ -147,9 +147,7 @@ class Pipeline {
     std::memcpy(address.octets.data(), at, Ipv6Address::kSize);
     return address;
   }
-  static const std::byte* source_of(const W& work) {
-    return work.ip + wire::ipv6_offset::kSource;
-  }
+  static const std::byte* source_of(const W& work) { return work.ip + wire::ipv6_offset::kSource; }
   static const std::byte* destination_of(const W& work) {
     return work.ip + wire::ipv6_offset::kDestination;
   }
@@ -165,7 +163,8 @@ class Pipeline {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       // A tenth of a second's worth may come at once.
       return PuntBuckets{TokenBucket(config.punt_rates[I], config.punt_rates[I] / 10 + 1)...};
-    }(std::make_index_sequence<forwarding::kPuntClassCount>{});
+    }
+    (std::make_index_sequence<forwarding::kPuntClassCount>{});
   }
 
   const PipelineConfig& config_;
@@ -215,8 +214,8 @@ void Pipeline<Env>::originate(Origin origin, bool through_bindings,
 
 template <Environment Env>
 void Pipeline<Env>::run_stages() {
-  // A packet taken out of a tunnel may be for us again, and may even be a tunnel packet; the number of
-  // decapsulations is bounded, so this ends.
+  // A packet taken out of a tunnel may be for us again, and may even be a tunnel packet; the number
+  // of decapsulations is bounded, so this ends.
   while (!decapsulate_.empty() || !resolve_.empty() || !route_.empty() || !encapsulate_.empty()) {
     decapsulate();
     resolve();

@@ -75,7 +75,8 @@ struct PipelineConfig {
   std::vector<PipelinePort> ports;
   std::vector<PrefixTest> home_prefixes;
   std::vector<PipelinePool> pools;
-  Ipv6Address own_address;  // home agent address: reverse tunnels end here, ICMPv6 errors come from it
+  Ipv6Address
+      own_address;  // home agent address: reverse tunnels end here, ICMPv6 errors come from it
   AddressTest home_agent;
   AddressTest locator;
   wire::CodePoints code_points;

@@ -23,8 +23,8 @@ bool Pipeline<Env>::decrement_hop_limit(W& work) {
   return true;
 }
 
-// A next hop that is known not to answer (RFC 4861 §7.2.2). To be asked before a packet is changed, so
-// that the error quotes what its sender has sent. False: the packet is gone.
+// A next hop that is known not to answer (RFC 4861 §7.2.2). To be asked before a packet is changed,
+// so that the error quotes what its sender has sent. False: the packet is gone.
 template <Environment Env>
 bool Pipeline<Env>::next_hop_answers(W& work) {
   const Adjacency& adjacency = env_.adjacency(work.adjacency);

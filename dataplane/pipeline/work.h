@@ -31,7 +31,7 @@ struct Work {
   std::uint32_t length = 0;      // of that IPv6 packet, header included
   std::uint32_t contiguous = 0;  // bytes of it in the first segment
   const Entry* entry = nullptr;
-  std::uint32_t hash = 0;            // of the flow
+  std::uint32_t hash = 0;  // of the flow
   AdjacencyIndex adjacency = 0;
   std::uint16_t port = forwarding::kNoPort;
   std::uint16_t peer = forwarding::kNoPeer;
@@ -42,8 +42,8 @@ struct Work {
   std::uint8_t link_header = 0;  // bytes in front of `ip` that still are the frame's
 };
 
-// Indices of packets waiting for a stage. A burst never has more than kMaxBurst packets, and each is
-// in one list.
+// Indices of packets waiting for a stage. A burst never has more than kMaxBurst packets, and each
+// is in one list.
 class WorkList {
  public:
   void push(unsigned index) { indices_[size_++] = static_cast<std::uint8_t>(index); }

@@ -53,8 +53,9 @@ class BindingTable {
 
   static constexpr unsigned kMaxBulk = RTE_HASH_LOOKUP_BULK_MAX;  // 64
 
-  // Readers. Looks up n <= kMaxBulk keys of 16 bytes, wherever they lie; out[i] is nullptr on a miss and otherwise prefetched.
-  // Returns a bit per hit. Entries stay valid until the caller is next quiescent.
+  // Readers. Looks up n <= kMaxBulk keys of 16 bytes, wherever they lie; out[i] is nullptr on a
+  // miss and otherwise prefetched. Returns a bit per hit. Entries stay valid until the caller is
+  // next quiescent.
   std::uint64_t lookup_bulk(const std::byte* const* keys, unsigned n, const Entry** out) const;
 
   // Control thread from here on.

@@ -18,9 +18,7 @@ constexpr bool is_binding(EntryKind kind) {
   return kind == EntryKind::Bound || kind == EntryKind::Global;
 }
 // Everything but an address of ours leaves through a tunnel, and so by a route.
-constexpr bool has_route(EntryKind kind) {
-  return kind != EntryKind::Local;
-}
+constexpr bool has_route(EntryKind kind) { return kind != EntryKind::Local; }
 
 bool same_content(const Entry& left, const Entry& right);
 

@@ -11,8 +11,8 @@ namespace {
 // The library's callbacks get no pointer of ours, so there is this one.
 std::atomic<TelemetryServer*> the_server = nullptr;
 
-// The library's JSON is broken by bytes beyond ASCII (it takes them for control characters), and its
-// strings are short.
+// The library's JSON is broken by bytes beyond ASCII (it takes them for control characters), and
+// its strings are short.
 std::string fitting(const std::string& text) {
   constexpr std::string_view kSection = "§";
   std::string result;

@@ -1,9 +1,9 @@
 // Questions from DPDK's telemetry socket, answered by the control thread.
 //
-// Telemetry runs a thread per client, several at once and without an lcore id: such a thread must touch
-// no table, no mempool and no per-lcore array. So a callback only puts its question into a queue, wakes
-// the control thread and waits for the answer, with a deadline; the control thread answers between two
-// rounds of its loop, one question at a time, in small pages.
+// Telemetry runs a thread per client, several at once and without an lcore id: such a thread must
+// touch no table, no mempool and no per-lcore array. So a callback only puts its question into a
+// queue, wakes the control thread and waits for the answer, with a deadline; the control thread
+// answers between two rounds of its loop, one question at a time, in small pages.
 #pragma once
 
 #include <chrono>

@@ -45,8 +45,8 @@ class TableAccess {
   ReaderView view_;
 };
 
-// Which adjacencies a worker has sent by: a byte each, written by the worker, taken back by the control
-// thread. A mark that is lost to a race comes again with the next packet.
+// Which adjacencies a worker has sent by: a byte each, written by the worker, taken back by the
+// control thread. A mark that is lost to a race comes again with the next packet.
 class UseMarks {
  public:
   explicit UseMarks(std::size_t adjacencies) : marks_(adjacencies) {}

@@ -1,15 +1,16 @@
 // How a worker wakes the sleeping control thread: by an eventfd, seldom.
 //
-// Writing an eventfd costs a worker some 15 µs (measured on a virtual machine), so it writes only when
-// the control thread says that it sleeps, and not more than once in 100 µs; the control thread looks
-// again by a timer of 1 ms as long as packets have come in lately.
+// Writing an eventfd costs a worker some 15 µs (measured on a virtual machine), so it writes only
+// when the control thread says that it sleeps, and not more than once in 100 µs; the control thread
+// looks again by a timer of 1 ms as long as packets have come in lately.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <sys/eventfd.h>
 
 #include "common/time.h"
 
@@ -28,7 +29,8 @@ class WakeSignal {
 
   [[nodiscard]] int fd() const { return fd_; }
 
-  // The sleeper's side. Between `going_to_sleep` and sleeping it has to look at its rings once more.
+  // The sleeper's side. Between `going_to_sleep` and sleeping it has to look at its rings once
+  // more.
   void going_to_sleep() { sleeping_.store(true, std::memory_order_seq_cst); }
   void awake() {
     sleeping_.store(false, std::memory_order_relaxed);

@@ -1,9 +1,9 @@
 // A worker: one lcore that polls its receive queues and runs the pipeline over what it gets.
 //
 // Once per loop it serves a few packets of the control thread, then each of its queues, then what
-// other workers want to have sent, and says that it is quiescent: nothing it has seen of the tables is
-// used beyond that point. It never locks, allocates, logs or makes a system call, but to wake the
-// control thread and, with `idle`, to sleep.
+// other workers want to have sent, and says that it is quiescent: nothing it has seen of the tables
+// is used beyond that point. It never locks, allocates, logs or makes a system call, but to wake
+// the control thread and, with `idle`, to sleep.
 #pragma once
 
 #include <atomic>

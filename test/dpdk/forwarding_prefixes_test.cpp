@@ -30,9 +30,7 @@ const Entry* routed_entry(const ReaderView& view, const Ipv6Address& address) {
              : nullptr;
 }
 
-std::uint32_t outside(const ReaderView& view) {
-  return view.prefixes_outside_pools->load();
-}
+std::uint32_t outside(const ReaderView& view) { return view.prefixes_outside_pools->load(); }
 
 }  // namespace
 

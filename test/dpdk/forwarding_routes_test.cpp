@@ -21,12 +21,8 @@ const Ipv6Address kHost = Ipv6Address::parse("2001:db8:1a::5").value();
 std::vector<NextHop> via(std::uint16_t port, const Ipv6Address& gateway) {
   return {{port, gateway, 1}};
 }
-std::vector<NextHop> via_both() {
-  return {{0, kGateway1, 1}, {1, kGateway2, 1}};
-}
-std::vector<NextHop> on_link(std::uint16_t port) {
-  return {{port, std::nullopt, 1}};
-}
+std::vector<NextHop> via_both() { return {{0, kGateway1, 1}, {1, kGateway2, 1}}; }
+std::vector<NextHop> on_link(std::uint16_t port) { return {{port, std::nullopt, 1}}; }
 
 std::optional<TableRefusal> refusal_of(const std::expected<void, TableRefusal>& result) {
   return result ? std::nullopt : std::optional(result.error());

@@ -21,9 +21,7 @@ namespace anyhome::test {
 
 using namespace anyhome::dataplane;  // NOLINT(google-build-using-namespace): a test's header
 
-inline MacAddress mac(std::uint8_t last) {
-  return {0x02, 0, 0, 0, 0, last};
-}
+inline MacAddress mac(std::uint8_t last) { return {0x02, 0, 0, 0, 0, last}; }
 
 inline TableSizes small_sizes() {
   TableSizes sizes;

@@ -65,8 +65,7 @@ void binding_messages() {
            Extension::HomeAddressOption, writer.finish(kHome.address(), kAgent.address()));
   }
   {
-    auto writer =
-        start_binding_update(buffer, {16}, kAh | bu_flag::kMobileRouter, Lifetime(75));
+    auto writer = start_binding_update(buffer, {16}, kAh | bu_flag::kMobileRouter, Lifetime(75));
     writer.mobile_network_prefix({64, ip6("2001:db8:0:100::")});
     writer.mobile_network_prefix({56, ip6("2001:db8:0:200::")});
     packet("bu-nemo", kCareOf.address(), kAgent.address(), protocol::kMobility,
@@ -81,8 +80,8 @@ void binding_messages() {
            Extension::HomeAddressOption, writer.finish(kHome.address(), kAgent.address()));
   }
   {
-    auto writer = start_binding_acknowledgement(buffer, BindingStatus::Accepted, 0, {15},
-                                                Lifetime(75));
+    auto writer =
+        start_binding_acknowledgement(buffer, BindingStatus::Accepted, 0, {15}, Lifetime(75));
     packet("ba", kAgent.address(), kCareOf.address(), protocol::kMobility, Extension::RoutingHeader,
            writer.finish(kAgent.address(), kHome.address()));
   }

@@ -23,9 +23,7 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 
 using Random = std::mt19937_64;
 
-std::size_t below(Random& random, std::size_t bound) {
-  return random() % bound;
-}
+std::size_t below(Random& random, std::size_t bound) { return random() % bound; }
 
 void mutate(Random& random, Bytes& packet) {
   const std::size_t changes = below(random, 4);

@@ -45,9 +45,7 @@ inline mobile::Settings basic_settings() {
   return settings;
 }
 
-inline std::vector<std::byte> test_key() {
-  return std::vector<std::byte>(16, std::byte{0x0b});
-}
+inline std::vector<std::byte> test_key() { return std::vector<std::byte>(16, std::byte{0x0b}); }
 
 inline mobile::Settings secure_settings() {
   mobile::Settings settings = basic_settings();

@@ -9,13 +9,9 @@ using namespace anyhome::mobile;
 
 namespace {
 
-TunnelEntry entry(std::size_t path_mtu = 1500) {
-  return {kCareOf1, kAgent1, path_mtu, 64};
-}
+TunnelEntry entry(std::size_t path_mtu = 1500) { return {kCareOf1, kAgent1, path_mtu, 64}; }
 
-Bytes bytes_of(ByteView view) {
-  return {view.begin(), view.end()};
-}
+Bytes bytes_of(ByteView view) { return {view.begin(), view.end()}; }
 
 }  // namespace
 

@@ -76,7 +76,9 @@ class HeapEnvironment {
                                 const dataplane::Entry** entries) const;
   void lookup_routes(const Ipv6Address* addresses, unsigned count,
                      dataplane::LeafIndex* leaves) const;
-  [[nodiscard]] dataplane::LeafValue leaf(dataplane::LeafIndex index) const { return leaves[index]; }
+  [[nodiscard]] dataplane::LeafValue leaf(dataplane::LeafIndex index) const {
+    return leaves[index];
+  }
   [[nodiscard]] const dataplane::Adjacency& adjacency(dataplane::AdjacencyIndex index) const {
     return adjacencies[index];
   }

@@ -7,8 +7,8 @@ namespace anyhome::test {
 
 Bytes build_update(const UpdateSpec& spec) {
   std::array<std::byte, 2048> buffer{};
-  auto writer = wire::start_binding_update(buffer, {spec.sequence}, spec.flags,
-                                           Lifetime(spec.lifetime));
+  auto writer =
+      wire::start_binding_update(buffer, {spec.sequence}, spec.flags, Lifetime(spec.lifetime));
   if (spec.alternate_care_of) {
     writer.alternate_care_of(*spec.alternate_care_of);
   }
@@ -29,9 +29,8 @@ Bytes build_update(const UpdateSpec& spec) {
     spec.tamper(header);
     if (spec.reseal && header.size() >= 6) {
       store_be16(header.data() + 4, 0);
-      store_be16(header.data() + 4,
-                 upper_layer_checksum(logical_source, spec.destination, wire::protocol::kMobility,
-                                      header));
+      store_be16(header.data() + 4, upper_layer_checksum(logical_source, spec.destination,
+                                                         wire::protocol::kMobility, header));
     }
   }
   const std::size_t options = spec.home_address_option ? wire::kHomeAddressHeaderSize : 0;

@@ -98,7 +98,8 @@ struct HomeAgentFixture {
     }
     return found;
   }
-  // The kinds of effects in their order: "set", "remove", "set-prefix", "remove-prefix", "send", ...
+  // The kinds of effects in their order: "set", "remove", "set-prefix", "remove-prefix", "send",
+  // ...
   [[nodiscard]] std::vector<std::string> order() const;
 
   [[nodiscard]] std::uint64_t count(control::ControlCounter counter) const {

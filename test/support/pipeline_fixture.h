@@ -45,9 +45,9 @@ struct PipelineFixture {
     env.route(prefix("2001:db8::/32"), LeafValue::of(LeafKind::Adjacency, internet));
     env.route(prefix("2001:db8:1::/48"), LeafValue::of(LeafKind::Adjacency, inside));
     env.route(prefix("2001:db8:dead::/48"), LeafValue::of(LeafKind::Prohibited, 0));
-    env.route(prefix("2001:db8:a1::99/128"),
-              LeafValue::of(LeafKind::Local,
-                            static_cast<std::uint32_t>(dataplane::LocalRole::Host)));
+    env.route(
+        prefix("2001:db8:a1::99/128"),
+        LeafValue::of(LeafKind::Local, static_cast<std::uint32_t>(dataplane::LocalRole::Host)));
     env.bind(home, dataplane::EntryKind::Bound, agent, care_of);
     env.bind(other_home, dataplane::EntryKind::Bound, agent, other_care_of);
     const dataplane::Entry& router =
@@ -61,9 +61,7 @@ struct PipelineFixture {
   }
 
   // Takes over a changed configuration.
-  void restart() {
-    pipeline = std::make_unique<dataplane::Pipeline<HeapEnvironment>>(config, env);
-  }
+  void restart() { pipeline = std::make_unique<dataplane::Pipeline<HeapEnvironment>>(config, env); }
 
   void receive(const Bytes& packet, std::uint16_t port = 0) {
     receive_frame(frame(config.ports[port].mac, packet), port);

@@ -25,8 +25,8 @@ TEST_CASE("what a unicast routable address is", "[address]") {
     INFO(routable);
     CHECK(ip6(routable).is_unicast_routable());
   }
-  for (const char* other : {"::", "::1", "ff02::1", "fe80::1", "febf::1", "::ffff:192.0.2.1",
-                            "::192.0.2.1"}) {
+  for (const char* other :
+       {"::", "::1", "ff02::1", "fe80::1", "febf::1", "::ffff:192.0.2.1", "::192.0.2.1"}) {
     INFO(other);
     CHECK_FALSE(ip6(other).is_unicast_routable());
   }
@@ -57,8 +57,10 @@ TEST_CASE("prefixes", "[prefix]") {
 
 TEST_CASE("the home agents' anycast address of a prefix", "[prefix]") {
   // RFC 2526 §2 and protocol digest §6.1.
-  CHECK(prefix("2001:db8:0:1::/64").home_agents_anycast() == ip6("2001:db8:0:1:fdff:ffff:ffff:fffe"));
-  CHECK(prefix("2001:db8::/48").home_agents_anycast() == ip6("2001:db8:0:ffff:ffff:ffff:ffff:fffe"));
+  CHECK(prefix("2001:db8:0:1::/64").home_agents_anycast() ==
+        ip6("2001:db8:0:1:fdff:ffff:ffff:fffe"));
+  CHECK(prefix("2001:db8::/48").home_agents_anycast() ==
+        ip6("2001:db8:0:ffff:ffff:ffff:ffff:fffe"));
 }
 
 TEST_CASE("sequence numbers are compared modulo 2^16", "[sequence]") {
@@ -69,15 +71,16 @@ TEST_CASE("sequence numbers are compared modulo 2^16", "[sequence]") {
   };
   // Protocol digest §7.2 and the sequence-number vectors of §21.
   const Row rows[] = {
-      {15, 16, true},     {15, 32782, true},   {15, 15, false},     {15, 0, false},
-      {15, 65535, false}, {15, 32783, false},  {65535, 0, true},    {65535, 32766, true},
-      {65535, 65535, false}, {65535, 32767, false}, {0, 1, true},   {0, 32767, true},
-      {0, 0, false},      {0, 32768, false},   {0, 65535, false},
+      {15, 16, true},        {15, 32782, true},     {15, 15, false},   {15, 0, false},
+      {15, 65535, false},    {15, 32783, false},    {65535, 0, true},  {65535, 32766, true},
+      {65535, 65535, false}, {65535, 32767, false}, {0, 1, true},      {0, 32767, true},
+      {0, 0, false},         {0, 32768, false},     {0, 65535, false},
   };
   for (const Row& row : rows) {
     INFO(row.last << " then " << row.candidate);
     const SequenceNumber last{static_cast<std::uint16_t>(row.last)};
-    CHECK(SequenceNumber{static_cast<std::uint16_t>(row.candidate)}.is_newer_than(last) == row.newer);
+    CHECK(SequenceNumber{static_cast<std::uint16_t>(row.candidate)}.is_newer_than(last) ==
+          row.newer);
   }
 }
 

@@ -1,8 +1,8 @@
 // RFC 4285 and the HMAC under it.
+#include <random>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#include <random>
 
 #include "controlplane/hmac_sha1.h"
 #include "test/support/home_agent_fixture.h"
@@ -111,7 +111,8 @@ TEST_CASE("HMAC-SHA1 test cases of RFC 2202", "[authentication]") {
   const Row rows[] = {
       {Bytes(20, std::byte{0x0b}), "Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"},
       {hex("4a656665"), "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
-      {Bytes(20, std::byte{0xaa}), std::string(50, '\xdd'), "125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
+      {Bytes(20, std::byte{0xaa}), std::string(50, '\xdd'),
+       "125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
       {Bytes(80, std::byte{0xaa}), "Test Using Larger Than Block-Size Key - Hash Key First",
        "aa4ae5e15272d00e95705637ce8a3b55ed402112"},
   };
@@ -258,8 +259,7 @@ TEST_CASE("replay protection by timestamp", "[authentication]") {
   SECTION("not newer than the last accepted: 144, later than that one") {
     CHECK(fixture.update(signed_update(1, at(3s))) == BindingStatus::Accepted);
     CHECK(fixture.update(signed_update(2, at(3s))) == BindingStatus::IdentificationMismatch);
-    CHECK(fixture.acknowledgement()->options.replay_protection->to_wall() >=
-          fixture.now.wall + 4s);
+    CHECK(fixture.acknowledgement()->options.replay_protection->to_wall() >= fixture.now.wall + 4s);
     CHECK(fixture.update(signed_update(2, at(2s))) == BindingStatus::IdentificationMismatch);
     CHECK(fixture.update(signed_update(2, at(4s))) == BindingStatus::Accepted);
   }

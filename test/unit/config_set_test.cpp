@@ -62,14 +62,19 @@ TEST_CASE("each missing item of a set is refused by name", "[config][R1][A1]") {
   const Row rows[] = {
       {"no locator", [](Config& c) { c.home_agent.locator.reset(); }, {"locator"}},
       {"no group", [](Config& c) { c.home_agent.haha.group_id.reset(); }, {"group-id"}},
-      {"no word on the links", [](Config& c) { c.home_agent.haha.link_is_secure = false; },
+      {"no word on the links",
+       [](Config& c) { c.home_agent.haha.link_is_secure = false; },
        {"link-is-secure"}},
       {"no key of the set", [](Config& c) { c.home_agent.haha.set_key.clear(); }, {"set-key"}},
-      {"a long key of the set", [](Config& c) { c.home_agent.haha.set_key.resize(20); }, {"set-key"}},
+      {"a long key of the set",
+       [](Config& c) { c.home_agent.haha.set_key.resize(20); },
+       {"set-key"}},
       {"no port for links", [](Config& c) { c.ports[0].haha = false; }, {"port.NAME.haha"}},
-      {"a peer without address", [](Config& c) { c.home_agent.haha.peers[0].address = {}; },
+      {"a peer without address",
+       [](Config& c) { c.home_agent.haha.peers[0].address = {}; },
        {"peer.osaka.home-agent-address"}},
-      {"a peer without locator", [](Config& c) { c.home_agent.haha.peers[0].locator = {}; },
+      {"a peer without locator",
+       [](Config& c) { c.home_agent.haha.peers[0].locator = {}; },
        {"peer.osaka.locator"}},
       {"itself among the peers",
        [](Config& c) {
@@ -100,7 +105,8 @@ TEST_CASE("each missing item of a set is refused by name", "[config][R1][A1]") {
        },
        {"replay-protection"}},
       {"more links than peers", [](Config& c) { set(c, "min-links", "2"); }, {"min-links"}},
-      {"a HELLO lifetime below the interval", [](Config& c) { set(c, "hello-interval", "4"); },
+      {"a HELLO lifetime below the interval",
+       [](Config& c) { set(c, "hello-interval", "4"); },
        {"hello-lifetime"}},
   };
   for (const Row& row : rows) {

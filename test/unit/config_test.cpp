@@ -1,7 +1,6 @@
-#include "common/config/option_table.h"
-
 #include <set>
 
+#include "common/config/option_table.h"
 #include "common/config/option_values.h"
 #include "test/support/bytes.h"
 
@@ -57,7 +56,9 @@ std::string mistakes_with(std::string_view key, std::string_view value) {
 
 }  // namespace
 
-TEST_CASE("a good configuration has no mistakes", "[config]") { CHECK(names(validate(good())).empty()); }
+TEST_CASE("a good configuration has no mistakes", "[config]") {
+  CHECK(names(validate(good())).empty());
+}
 
 TEST_CASE("an empty configuration: all mistakes at once", "[config]") {
   CHECK(names(validate(Config{})) ==
@@ -126,6 +127,7 @@ TEST_CASE("values out of range, of the wrong form and of the wrong sign are refu
     const char* key;
     const char* value;
   };
+  // clang-format off
   const Row rows[] = {
       {"max-lifetime", "-1"},       {"max-lifetime", "3"},
       {"max-lifetime", "262141"},   {"max-lifetime", "10s"},
@@ -148,6 +150,7 @@ TEST_CASE("values out of range, of the wrong form and of the wrong sign are refu
       {"burst", "65"},              {"burst", "0"},
       {"log-level", "loud"},        {"stop-delay", "-5"},
   };
+  // clang-format on
   for (const Row& row : rows) {
     INFO(row.key << " = " << row.value);
     Config config;
@@ -171,8 +174,8 @@ TEST_CASE("what an option shows is what it reads", "[config]") {
   config.data_path.routes = {*parse_route("2001:db8::/32 via 2001:db8:a1::1 port wan"),
                              *parse_route("2001:db8:a1::/64 port wan")};
   config.data_path.neighbors = {*parse_neighbor("2001:db8:a1::1 mac 02:00:00:00:00:01 port wan")};
-  config.home_agent.haha.peers = {{"osaka", HomeAgentAddress(ip6("2001:db8:0:1::2a")),
-                                   Locator(ip6("2001:db8:b2::2a")), false}};
+  config.home_agent.haha.peers = {
+      {"osaka", HomeAgentAddress(ip6("2001:db8:0:1::2a")), Locator(ip6("2001:db8:b2::2a")), false}};
   config.home_agent.haha.group_id = 7;
   config.home_agent.haha.min_links = 0;
   config.data_path.mtu_to_correspondents = 1400;

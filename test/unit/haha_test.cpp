@@ -93,8 +93,9 @@ TEST_CASE("malformed State Synchronization messages are told apart", "[haha]") {
 }
 
 TEST_CASE("a longer BCI is accepted and its surplus ignored", "[haha]") {
-  Bytes longer = hex("3b 06 f1 00 0000 01 c0 0001 f02c c000 0001 0002 0000"
-                     "20010db8000000010000000000000100 00000000000000000000000000000000 aabbccdd");
+  Bytes longer =
+      hex("3b 06 f1 00 0000 01 c0 0001 f02c c000 0001 0002 0000"
+          "20010db8000000010000000000000100 00000000000000000000000000000000 aabbccdd");
   longer.resize(56);
   const auto parsed = parse_state_synchronization(longer, kPoints);
   REQUIRE(parsed);

@@ -52,8 +52,7 @@ TEST_CASE("home agent discovery", "[icmpv6]") {
 TEST_CASE("mobile prefix discovery", "[icmpv6]") {
   check_round_trip(PrefixSolicitation{99});
   PrefixAdvertisement advertisement{99, false, true, {}};
-  advertisement.prefixes.push_back(
-      {64, true, true, true, 86400, 3600, ip6("2001:db8:0:1::1a")});
+  advertisement.prefixes.push_back({64, true, true, true, 86400, 3600, ip6("2001:db8:0:1::1a")});
   check_round_trip(advertisement);
   Bytes bytes = written(advertisement);
   CHECK(bytes.size() == 8 + 32);

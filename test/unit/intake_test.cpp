@@ -65,7 +65,9 @@ Bytes error_about(const Bytes& quoted, std::uint8_t type, std::uint32_t paramete
   return icmp_packet(ip6("2001:db8:77::1"), kAgent.address(), body(error));
 }
 
-std::uint8_t message_type(const Sent& sent) { return std::to_integer<std::uint8_t>(sent.message[2]); }
+std::uint8_t message_type(const Sent& sent) {
+  return std::to_integer<std::uint8_t>(sent.message[2]);
+}
 
 }  // namespace
 
@@ -110,7 +112,10 @@ TEST_CASE("a wrong Payload Proto and a short header get Parameter Problem", "[in
     spec.tamper = [](Bytes& m) { m[0] = std::byte{6}; };
   }
   SECTION("header length") {
-    spec.tamper = [](Bytes& m) { m.resize(8); m[1] = std::byte{0}; };
+    spec.tamper = [](Bytes& m) {
+      m.resize(8);
+      m[1] = std::byte{0};
+    };
     byte = 1;
   }
   fixture.receive(build_update(spec));
@@ -192,8 +197,8 @@ TEST_CASE("home agent discovery answers with our address", "[intake][discovery]"
     CHECK(fixture.sent().empty());
   }
   SECTION("not at our unicast address, not malformed, not from nowhere") {
-    fixture.receive(icmp_packet(kCareOf.address(), kAgent.address(),
-                                body(wire::DiscoveryRequest{77, false})));
+    fixture.receive(
+        icmp_packet(kCareOf.address(), kAgent.address(), body(wire::DiscoveryRequest{77, false})));
     CHECK(fixture.sent().empty());
     fixture.receive(icmp_packet(ip6("::"), kDiscovery, body(wire::DiscoveryRequest{77, false})));
     CHECK(fixture.sent().empty());
@@ -213,14 +218,15 @@ TEST_CASE("home agent discovery answers with our address", "[intake][discovery]"
   }
 }
 
-TEST_CASE("a Mobile Prefix Solicitation is answered to a bound mobile node", "[intake][discovery]") {
+TEST_CASE("a Mobile Prefix Solicitation is answered to a bound mobile node",
+          "[intake][discovery]") {
   config::HomeAgent config = insecure_config();
   config.prefix_valid_lifetime = 7200s;
   SECTION("with the prefix, by routing header, once per second") {
     HomeAgentFixture fixture(config);
     fixture.update({});
-    const auto solicitation = icmp_packet(kCareOf.address(), kAgent.address(),
-                                          body(wire::PrefixSolicitation{5}), kHome);
+    const auto solicitation =
+        icmp_packet(kCareOf.address(), kAgent.address(), body(wire::PrefixSolicitation{5}), kHome);
     fixture.receive(solicitation);
     REQUIRE(fixture.sent().size() == 1);
     const Sent sent = fixture.sent().front();
@@ -244,11 +250,11 @@ TEST_CASE("a Mobile Prefix Solicitation is answered to a bound mobile node", "[i
     config.prefix_discovery = false;
     HomeAgentFixture fixture(config);
     fixture.update({});
-    fixture.receive(icmp_packet(kCareOf.address(), kAgent.address(),
-                                body(wire::PrefixSolicitation{5}), kHome));
+    fixture.receive(
+        icmp_packet(kCareOf.address(), kAgent.address(), body(wire::PrefixSolicitation{5}), kHome));
     CHECK(fixture.sent().empty());
-    fixture.receive(icmp_packet(kCareOf.address(), kAgent.address(),
-                                body(wire::PrefixSolicitation{5})));
+    fixture.receive(
+        icmp_packet(kCareOf.address(), kAgent.address(), body(wire::PrefixSolicitation{5})));
     CHECK(fixture.sent().empty());
     CHECK(fixture.count(ControlCounter::PrefixSolicitationsRefused) == 2);
   }
@@ -262,7 +268,8 @@ TEST_CASE("Packet Too Big about a tunnel lowers its path MTU", "[intake][tunnel-
   CHECK(fixture.all<forwarding::SetBinding>().front().path_mtu == 1400);
   // And the sender of the inner packet is told what fits inside.
   REQUIRE(fixture.all<control::ForwardPacket>().size() == 1);
-  const Sent told = take_apart(fixture.effects.bytes(fixture.all<control::ForwardPacket>().front()));
+  const Sent told =
+      take_apart(fixture.effects.bytes(fixture.all<control::ForwardPacket>().front()));
   CHECK(told.header.source == kAgent.address());
   CHECK(told.header.destination == ip6("2001:db8:c::1"));
   CHECK(wire::Icmpv6Header::parse(told.message)->type == wire::icmpv6::kPacketTooBig);
@@ -291,12 +298,14 @@ TEST_CASE("Packet Too Big about a tunnel lowers its path MTU", "[intake][tunnel-
   }
 }
 
-TEST_CASE("other errors about a tunnel become Destination Unreachable code 3", "[intake][tunnel-error]") {
+TEST_CASE("other errors about a tunnel become Destination Unreachable code 3",
+          "[intake][tunnel-error]") {
   HomeAgentFixture fixture;
   fixture.update({});
   fixture.receive(error_about(tunnel_packet(kCareOf, 200), wire::icmpv6::kTimeExceeded, 0));
   REQUIRE(fixture.all<control::ForwardPacket>().size() == 1);
-  const Sent told = take_apart(fixture.effects.bytes(fixture.all<control::ForwardPacket>().front()));
+  const Sent told =
+      take_apart(fixture.effects.bytes(fixture.all<control::ForwardPacket>().front()));
   const auto header = wire::Icmpv6Header::parse(told.message);
   CHECK(header->type == wire::icmpv6::kDestinationUnreachable);
   CHECK(header->code == wire::icmpv6::kCodeAddressUnreachable);

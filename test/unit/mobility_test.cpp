@@ -29,9 +29,8 @@ Bytes resealed(Bytes message) {
 
 Bytes update_with_everything() {
   std::array<std::byte, 2048> buffer{};
-  MessageWriter writer =
-      start_binding_update(buffer, {77}, bu_flag::kHomeRegistration | bu_flag::kMobileRouter,
-                           Lifetime(100));
+  MessageWriter writer = start_binding_update(
+      buffer, {77}, bu_flag::kHomeRegistration | bu_flag::kMobileRouter, Lifetime(100));
   writer.alternate_care_of(CareOfAddress(ip6("2001:db8:ff::100")));
   writer.mobile_network_prefix({64, ip6("2001:db8:0:100::")});
   writer.mobile_network_prefix({56, ip6("2001:db8:0:200::")});
@@ -79,7 +78,8 @@ TEST_CASE("options stand where their alignment wants them", "[mobility]") {
 }
 
 TEST_CASE("the authenticator ends the message", "[mobility]") {
-  for (const std::string_view nai : {"a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh"}) {
+  for (const std::string_view nai :
+       {"a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh"}) {
     std::array<std::byte, 2048> buffer{};
     MessageWriter writer = start_binding_update(buffer, {1}, 0, Lifetime(1));
     writer.mobile_node_identifier({kIdentifierSubtypeNai, nai});
@@ -142,8 +142,7 @@ TEST_CASE("types known and unknown", "[mobility]") {
     message[1] = std::byte{2};
     message[2] = static_cast<std::byte>(type);
     const bool known = type <= 7 || type == 12 || type == 240 || type == 241;
-    const auto checked =
-        check_mobility_header(resealed(message), kSource, kDestination, kPoints);
+    const auto checked = check_mobility_header(resealed(message), kSource, kDestination, kPoints);
     INFO(type);
     CHECK(checked.has_value() == known);
   }
@@ -156,11 +155,11 @@ TEST_CASE("types known and unknown", "[mobility]") {
 
 TEST_CASE("unknown, repeated and misshapen options", "[mobility]") {
   // unknown option 200; refresh advice of length 3 (skipped); two alternate care-of addresses
-  const Bytes message = hex(
-      "3b 07 05 00 0000 0001 4000 0001"
-      "c8 02 ffff 02 03 000000 00"
-      "01 00 03 10 20010db800ff00000000000000000001"
-      "01 04 00000000 03 10 20010db800ff00000000000000000002");
+  const Bytes message =
+      hex("3b 07 05 00 0000 0001 4000 0001"
+          "c8 02 ffff 02 03 000000 00"
+          "01 00 03 10 20010db800ff00000000000000000001"
+          "01 04 00000000 03 10 20010db800ff00000000000000000002");
   const auto update = parse_binding_update(message);
   REQUIRE(update);
   CHECK_FALSE(update->options.refresh_advice);
@@ -192,8 +191,8 @@ TEST_CASE("Home Agent Switch counts its addresses", "[mobility]") {
   REQUIRE(parsed);
   CHECK(parsed->home_agents.size() == 127);
   // Says two, holds one.
-  const auto lying = parse_home_agent_switch(
-      hex("3b 02 0c 00 0000 02 00 20010db800000001000000000000002a"));
+  const auto lying =
+      parse_home_agent_switch(hex("3b 02 0c 00 0000 02 00 20010db800000001000000000000002a"));
   REQUIRE_FALSE(lying);
   CHECK(lying.error() == MobilityError::TooShort);
 }

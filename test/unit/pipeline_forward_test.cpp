@@ -140,8 +140,8 @@ TEST_CASE("signalling goes by routes alone, even to a home address", "[pipeline]
 TEST_CASE("the mobile node pings its home agent: to the host without its tunnel header",
           "[pipeline]") {
   PipelineFixture f;
-  const Bytes inner = build({f.home, f.agent, wire::protocol::kIcmpv6, 64, 0, 0,
-                             hex("80 00 0000 0001 0001")});
+  const Bytes inner =
+      build({f.home, f.agent, wire::protocol::kIcmpv6, 64, 0, 0, hex("80 00 0000 0001 0001")});
   f.receive(tunnel(f.care_of, f.agent, inner));
   REQUIRE(f.env.punted.size() == 1);
   CHECK(f.env.punted[0].metadata.punt_class == forwarding::PuntClass::Host);
@@ -161,8 +161,8 @@ TEST_CASE("a global binding goes to the primary's locator", "[pipeline]") {
   CHECK(f.counted() == "received=1 sent=1 encapsulated-to-peer=1");
   f.env.forget();
   // R38, I4: a reverse tunnel of a mobile node that is registered elsewhere is not ours to take.
-  f.receive(tunnel(ip6("2001:db8:b2::2a"), f.agent,
-                   build({ip6("2001:db8:0:1::400"), f.correspondent})));
+  f.receive(
+      tunnel(ip6("2001:db8:b2::2a"), f.agent, build({ip6("2001:db8:0:1::400"), f.correspondent})));
   CHECK(f.counted() == "tunnel-source-unbound=1 received=1");
 }
 
@@ -185,13 +185,12 @@ TEST_CASE("ECN and DSCP across the tunnels (RFC 6040)", "[pipeline]") {
   };
   // RFC 6040 figure 4, with DSCP 0x2e inside.
   const Row rows[] = {{0, 0, 0}, {0, 1, 0}, {0, 2, 0}, {0, 3, -1}, {1, 0, 1}, {1, 1, 1},
-                      {1, 2, 1}, {1, 3, 3}, {2, 0, 2}, {2, 1, 1}, {2, 2, 2}, {2, 3, 3},
+                      {1, 2, 1}, {1, 3, 3}, {2, 0, 2}, {2, 1, 1},  {2, 2, 2}, {2, 3, 3},
                       {3, 0, 3}, {3, 1, 3}, {3, 2, 3}, {3, 3, 3}};
   for (const Row& row : rows) {
     DYNAMIC_SECTION("out of the tunnel: inner " << row.inner << ", outer " << row.outer) {
       const auto inner_class = static_cast<std::uint8_t>(0xb8U | row.inner);
-      f.receive(tunnel(f.care_of, f.agent,
-                       build({f.home, f.correspondent, 17, 64, inner_class}),
+      f.receive(tunnel(f.care_of, f.agent, build({f.home, f.correspondent, 17, 64, inner_class}),
                        static_cast<std::uint8_t>(row.outer)));
       if (row.result < 0) {
         CHECK(f.counted() ==

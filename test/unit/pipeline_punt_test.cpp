@@ -25,6 +25,7 @@ Bytes too_big(const PipelineFixture& f, const Bytes& packet) {
   return build({f.correspondent, f.agent, 58, 64, 0, 0, message});
 }
 
+// clang-format off
 const Row kRows[] = {
     {"a Binding Update",
      [](const PipelineFixture& f) { return to(f.care_of, f.agent, 135, "3b 01 05 00 0000 0001"); },
@@ -115,6 +116,7 @@ const Row kRows[] = {
      },
      PuntClass::Host},
 };
+// clang-format on
 
 }  // namespace
 
@@ -129,12 +131,14 @@ TEST_CASE("punts by class", "[pipeline][punt]") {
       f.receive_frame(bytes);
       REQUIRE(f.env.punted.size() == 1);
       const Punted& punted = f.env.punted[0];
-      CHECK(forwarding::to_string(punted.metadata.punt_class) == forwarding::to_string(row.expected));
+      CHECK(forwarding::to_string(punted.metadata.punt_class) ==
+            forwarding::to_string(row.expected));
       CHECK(punted.metadata.port == 0);
       CHECK(punted.metadata.link_header == 14);
       CHECK(punted.metadata.decapsulations == 0);
       CHECK(punted.bytes == bytes);  // the kernel sees the frame as it came
-      CHECK(f.counted() == "received=1 punted-" + std::string(forwarding::to_string(row.expected)) + "=1");
+      CHECK(f.counted() ==
+            "received=1 punted-" + std::string(forwarding::to_string(row.expected)) + "=1");
       f.check_quiet();
     }
   }
@@ -157,7 +161,8 @@ TEST_CASE("without a host, signalling still reaches the control thread", "[pipel
   CHECK(f.counted() == "received=1 punted-mobility=1");
 }
 
-TEST_CASE("a packet for an unresolved neighbour waits with the control thread", "[pipeline][punt]") {
+TEST_CASE("a packet for an unresolved neighbour waits with the control thread",
+          "[pipeline][punt]") {
   PipelineFixture f;
   f.env.adjacencies[f.internet].state = dataplane::AdjacencyState::Unresolved;
   const Bytes packet = build({f.correspondent, f.home});

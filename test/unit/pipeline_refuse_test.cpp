@@ -34,7 +34,8 @@ constexpr const char* kInTunnel = "received=1 decapsulated-from-mobile-node=1";
 
 const Drop kDrops[] = {
     {"frame-too-short",
-     [](PipelineFixture& f) { f.receive_frame(frame(PipelineFixture::kPortMac, Bytes(39))); }, kSilent},
+     [](PipelineFixture& f) { f.receive_frame(frame(PipelineFixture::kPortMac, Bytes(39))); },
+     kSilent},
     {"frame-too-short", [](PipelineFixture& f) { f.receive_frame(Bytes(5)); }, kSilent},
     {"other-ethertype",
      [](PipelineFixture& f) {
@@ -72,17 +73,41 @@ const Drop kDrops[] = {
        f.receive(packet);
      },
      kSilent},
-    {"invalid-source", [](PipelineFixture& f) { f.receive(build({ip6("ff02::1"), f.home})); }, kSilent},
-    {"invalid-source", [](PipelineFixture& f) { f.receive(build({ip6("::1"), f.home})); }, kSilent},
-    {"invalid-source", [](PipelineFixture& f) { f.receive(build({ip6("::"), f.home})); }, kSilent},
+    {"invalid-source",
+     [](PipelineFixture& f) {
+       f.receive(build({ip6("ff02::1"), f.home}));
+     },
+     kSilent},
+    {"invalid-source",
+     [](PipelineFixture& f) {
+       f.receive(build({ip6("::1"), f.home}));
+     },
+     kSilent},
+    {"invalid-source",
+     [](PipelineFixture& f) {
+       f.receive(build({ip6("::"), f.home}));
+     },
+     kSilent},
     {"invalid-destination",
-     [](PipelineFixture& f) { f.receive(build({f.correspondent, ip6("::1")})); }, kSilent},
+     [](PipelineFixture& f) {
+       f.receive(build({f.correspondent, ip6("::1")}));
+     },
+     kSilent},
     {"invalid-destination",
-     [](PipelineFixture& f) { f.receive(build({f.correspondent, ip6("::")})); }, kSilent},
+     [](PipelineFixture& f) {
+       f.receive(build({f.correspondent, ip6("::")}));
+     },
+     kSilent},
     {"link-local-source",
-     [](PipelineFixture& f) { f.receive(build({ip6("fe80::1"), ip6("2001:db8:1::5")})); }, kSilent},
+     [](PipelineFixture& f) {
+       f.receive(build({ip6("fe80::1"), ip6("2001:db8:1::5")}));
+     },
+     kSilent},
     {"home-source-outside-tunnel",
-     [](PipelineFixture& f) { f.receive(build({f.home, f.correspondent})); }, kSilent},
+     [](PipelineFixture& f) {
+       f.receive(build({f.home, f.correspondent}));
+     },
+     kSilent},
     {"home-source-outside-tunnel",
      [](PipelineFixture& f) {
        f.receive(build({ip6("2001:db8:8000:5::42"), f.correspondent}));
@@ -99,8 +124,8 @@ const Drop kDrops[] = {
        f.pipeline->receive(0, std::span<dataplane::HeapPacket* const>(&chained, 1));
      },
      kSilent},
-    {"header-truncated", [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 04 0104 0000 0000")); },
-     kSilent},
+    {"header-truncated",
+     [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 04 0104 0000 0000")); }, kSilent},
     {"too-many-headers",
      [](PipelineFixture& f) {
        Bytes headers;
@@ -116,19 +141,21 @@ const Drop kDrops[] = {
        f.receive(udp_to_agent(f, 60, "00 00 0104 00000000 06 00 0104 00000000"));
      },
      kParameter},
-    {"unwanted-option", [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 00 5e04 00000000")); },
-     kSilent},
-    {"unknown-option", [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 00 9e04 00000000")); },
-     kParameter},
+    {"unwanted-option",
+     [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 00 5e04 00000000")); }, kSilent},
+    {"unknown-option",
+     [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 00 9e04 00000000")); }, kParameter},
     {"unknown-routing-header",
      [](PipelineFixture& f) { f.receive(udp_to_agent(f, 43, "06 00 0001 00000000")); }, kParameter},
     {"bad-home-address-option",
      [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 00 c904 00000000")); }, kSilent},
     {"fragment-for-us",
-     [](PipelineFixture& f) { f.receive(udp_to_agent(f, 44, "29 00 0001 00000007 0000000000000000")); },
+     [](PipelineFixture& f) {
+       f.receive(udp_to_agent(f, 44, "29 00 0001 00000007 0000000000000000"));
+     },
      kSilent},
-    {"esp-unsupported", [](PipelineFixture& f) { f.receive(udp_to_agent(f, 50, "00000100 00000001")); },
-     kSilent},
+    {"esp-unsupported",
+     [](PipelineFixture& f) { f.receive(udp_to_agent(f, 50, "00000100 00000001")); }, kSilent},
     {"no-host",
      [](PipelineFixture& f) {
        f.config.has_host = false;
@@ -179,12 +206,21 @@ const Drop kDrops[] = {
        f.receive(tunnel(f.care_of, f.agent, tunnel(f.home, f.agent, middle)));
      },
      "received=1 decapsulated-from-mobile-node=2"},
-    {"no-binding", [](PipelineFixture& f) { f.receive(build({f.correspondent, ip6("2001:db8:0:1::999")})); },
+    {"no-binding",
+     [](PipelineFixture& f) {
+       f.receive(build({f.correspondent, ip6("2001:db8:0:1::999")}));
+     },
      kUnreachable},
-    {"no-route", [](PipelineFixture& f) { f.receive(build({f.correspondent, ip6("3fff::1")})); },
+    {"no-route",
+     [](PipelineFixture& f) {
+       f.receive(build({f.correspondent, ip6("3fff::1")}));
+     },
      kUnreachable},
     {"route-prohibited",
-     [](PipelineFixture& f) { f.receive(build({f.correspondent, ip6("2001:db8:dead::1")})); }, kSilent},
+     [](PipelineFixture& f) {
+       f.receive(build({f.correspondent, ip6("2001:db8:dead::1")}));
+     },
+     kSilent},
     {"neighbor-unresolved",
      [](PipelineFixture& f) {
        f.config.has_host = false;
@@ -218,9 +254,14 @@ const Drop kDrops[] = {
      },
      kInTunnel},
     {"hop-limit-exceeded",
-     [](PipelineFixture& f) { f.receive(build({f.correspondent, f.home, 17, 1})); }, kTimeExceeded},
+     [](PipelineFixture& f) {
+       f.receive(build({f.correspondent, f.home, 17, 1}));
+     },
+     kTimeExceeded},
     {"hop-limit-exceeded",
-     [](PipelineFixture& f) { f.receive(build({f.correspondent, ip6("2001:db8:1::5"), 17, 0})); },
+     [](PipelineFixture& f) {
+       f.receive(build({f.correspondent, ip6("2001:db8:1::5"), 17, 0}));
+     },
      kTimeExceeded},
     {"packet-too-big",
      [](PipelineFixture& f) {
@@ -235,7 +276,8 @@ const Drop kDrops[] = {
      kTooBig},
     {"encapsulation-limit",
      [](PipelineFixture& f) {
-       f.receive(build({f.correspondent, f.home, 60, 64, 0, 0, hex("11 00 040100 010100 0000000000000000")}));
+       f.receive(build(
+           {f.correspondent, f.home, 60, 64, 0, 0, hex("11 00 040100 010100 0000000000000000")}));
      },
      kParameter},
     {"tunnel-loop",
@@ -379,8 +421,7 @@ TEST_CASE("packets up to 1280 bytes are fragmented outside (RFC 2473 §7.1)", "[
   f.env.bindings.at(f.home).path_mtu = 1300;
   Bytes packet = build({f.correspondent, f.home, 17, 64, 0, 0, sized(1280)});
   f.receive(packet);
-  CHECK(f.counted() ==
-        "received=1 sent=2 encapsulated-to-mobile-node=1 fragments-created=2");
+  CHECK(f.counted() == "received=1 sent=2 encapsulated-to-mobile-node=1 fragments-created=2");
   REQUIRE(f.env.transmitted.size() == 2);
   Bytes whole;
   std::optional<std::uint32_t> identification;
@@ -429,7 +470,8 @@ TEST_CASE("Time Exceeded and Parameter Problem quote the packet as it came", "[p
 
 TEST_CASE("an encapsulation limit is passed on, one less (RFC 2473 §4.1.1)", "[pipeline]") {
   PipelineFixture f;
-  Bytes packet = build({f.correspondent, f.home, 60, 64, 0, 0, hex("11 00 040104 010100 1122334455667788")});
+  Bytes packet =
+      build({f.correspondent, f.home, 60, 64, 0, 0, hex("11 00 040104 010100 1122334455667788")});
   f.receive(packet);
   const Bytes sent = f.sent_packet();
   const auto header = wire::Ipv6Header::parse(sent);
@@ -461,8 +503,7 @@ TEST_CASE("an error to a mobile node goes through its tunnel", "[pipeline][icmp]
 TEST_CASE("an error to the host itself is given to it", "[pipeline][icmp]") {
   PipelineFixture f;
   f.originate(build({ip6("2001:db8:a1::99"), ip6("2001:db8:0:1::999")}), Origin::Host, true);
-  CHECK(f.counted() ==
-        "no-binding=1 icmp-unreachable-sent=1 punted-host=1 injected=2");
+  CHECK(f.counted() == "no-binding=1 icmp-unreachable-sent=1 punted-host=1 injected=2");
 }
 
 TEST_CASE("what RFC 4443 §2.4 (e) forbids to answer is not answered", "[pipeline][icmp]") {
@@ -492,9 +533,7 @@ TEST_CASE("what RFC 4443 §2.4 (e) forbids to answer is not answered", "[pipelin
   SECTION("an ICMPv6 header that is cut off") {
     forbidden({correspondent, nobody, 58, 64, 0, 0, {}});
   }
-  SECTION("a link-local source") {
-    forbidden({ip6("fe80::1"), nobody});
-  }
+  SECTION("a link-local source") { forbidden({ip6("fe80::1"), nobody}); }
   SECTION("an echo request may be answered") {
     PipelineFixture f;
     f.receive(build({f.correspondent, nobody, 58, 64, 0, 0, hex("80 00 0000 00000000")}));

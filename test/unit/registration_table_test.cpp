@@ -64,6 +64,7 @@ void prepare(HomeAgentFixture& fixture, Given given) {
   }
 }
 
+// clang-format off
 const Row kRows[] = {
     {"7.3", "first registration", Given::Nothing, [](UpdateSpec&) {}, BindingStatus::Accepted, {}},
     {"7.3", "without the A flag it is acknowledged all the same", Given::Nothing,
@@ -209,6 +210,7 @@ const Row kRows[] = {
     {"1", "sent to the discovery address", Given::Nothing,
      [](UpdateSpec& u) { u.destination = ip6("2001:db8:0:1:fdff:ffff:ffff:fffe"); }, kSilence, {}},
 };
+// clang-format on
 
 }  // namespace
 

@@ -18,8 +18,8 @@ const Instant kStart{12345s};
 }  // namespace
 
 TEST_CASE("a timer fires after its deadline and within a tick", "[timers]") {
-  for (const Duration delay : {Duration(1), Duration(1s), Duration(17179869184LL), Duration(100000s),
-                               Duration(24h * 1000)}) {
+  for (const Duration delay : {Duration(1), Duration(1s), Duration(17179869184LL),
+                               Duration(100000s), Duration(24h * 1000)}) {
     TimerWheel wheel(kStart);
     wheel.arm(kStart + delay, 7);
     CHECK_FALSE(wheel.pop_due(kStart + delay - 1ns));

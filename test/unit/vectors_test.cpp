@@ -217,8 +217,7 @@ TEST_CASE("golden vectors: Mobile IPv6 messages", "[vectors]") {
     CHECK(parse_binding_error(vector(title).bytes) == BindingError{kBindingErrorUnknownType, {}});
   }
   {
-    const std::string title =
-        "HA Switch, 1 address (HA2); checksum uses HoA as destination (RH2)";
+    const std::string title = "HA Switch, 1 address (HA2); checksum uses HoA as destination (RH2)";
     const HomeAgentAddress targets[] = {kHa2};
     MessageWriter writer = start_home_agent_switch(buffer, targets);
     check_equal(writer.finish(kHa1.address(), kHome.address()), vector(title));
