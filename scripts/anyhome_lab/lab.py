@@ -1,55 +1,81 @@
-"""The one-POP lab: a POP with anyhomed, an Internet of one kernel router, two access networks, a mobile
-node, a mobile router with a host behind it, and a correspondent.
-
-    mn ──┬─ access 1 ─┐                            lan ── mr (on access 1)
-         └─ access 2 ─┴─ inet ── cn
-                          │
-                         pop (anyhomed on an AF_PACKET port; twin `wan`, TUN `anyhome0`)
-"""
+"""A lab that is up, or about to be: nodes of a shape (see topology.py), anyhomed in each POP, a mobile
+node, a mobile router with a host behind it, correspondents."""
 import json
 import os
 import pathlib
 import shutil
 import tempfile
 
-from . import plan
-from .network import Namespace, veth
-from .shell import LabError, is_alive, run, start, stop, succeeds, wait_for
+from . import plan, topology
+from .bird import Bird, of_pop, of_router
+from .network import Namespace
+from .pop import Pop
+from .shell import LabError, is_alive, run, start, stop, wait_for
 
 STATE = pathlib.Path("/run/anyhome-lab")
-NODES = ("pop", "inet", "mn", "mr", "lan", "cn")
 
 
 class Lab:
-    """A lab that is up, or about to be; `save` and `load` carry it from one command to the next."""
+    """`save` and `load` carry a lab from one command to the next."""
 
-    def __init__(self, name, programs):
+    def __init__(self, name, programs, shape=plan.ONE_POP):
         self.name = name
         self.programs = pathlib.Path(programs)  # build directory
+        self.shape = shape
         self.id = os.getpid()
         self.directory = None
         self.processes = {}
         self._name_nodes()
 
     def _name_nodes(self):
-        self.nodes = {node: Namespace(self.id, node) for node in NODES}
+        self.nodes = {node: Namespace(self.id, node) for node in self.shape.nodes}
+        self.pops = {place.name: Pop(self, place) for place in self.shape.pops}
 
     # ---- Life ----
 
     def up(self, daemon_options=()):
-        """Builds everything and returns when the home agent serves and both nodes are registered."""
+        """Builds everything and returns when the home agents serve and both nodes are registered."""
+        self.build()
+        self.start_pops(daemon_options)
+        self.start_nodes()
+
+    def build(self):
+        """The network; of the processes only the routing daemons, and one POP needs none."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"anyhome-lab-{self.id}-"))
         self.save()
-        self._build_network()
-        self.start_daemon(daemon_options)
-        self.start_node("mn")
-        self.start_node("mr", "--mobile-network-prefix", plan.MOBILE_NETWORK)
+        topology.build(self.shape, self.nodes)
+        if self.has_birds:
+            for number, router in enumerate(self.shape.routers, 1):
+                self._start_bird(router, of_router(number, self.shape))
+            for place in self.shape.pops:
+                self._start_bird(place.name, of_pop(place, self.shape))
+
+    def start_pops(self, daemon_options=()):
+        for pop in self.pops.values():
+            pop.launch(daemon_options)
+        for pop in self.pops.values():
+            pop.wait_started()
+        if not self.has_birds:
+            self._route_statically()
+        for pop in self.pops.values():
+            pop.wait_serving()
+        if self.has_birds:
+            self.wait_routes()
+
+    def start_nodes(self):
+        """The mobile node near the first POP, the mobile router near the last. With one POP they are
+        told of their home agent; with more they ask, and the nearest answers."""
+        told = [] if self.shape.count > 1 else ["--home-agent", self.shape.pops[0].home_agent]
+        self.start_node("mn", "--access", self.shape.access[0].name, *told)
+        far = self.shape.access[-1 if self.shape.count > 1 else 0]
+        self.start_node("mr", "--access", far.name, *told, "--mobile-network-prefix",
+                        plan.MOBILE_NETWORK)
 
     def down(self):
         """Ends what this lab started, and nothing else."""
-        for name in ("mn", "mr", *[p for p in self.processes if p not in ("mn", "mr")]):
-            if name in self.processes:
-                stop(self.processes[name])
+        first = [name for name in ("mn", "mr") if name in self.processes]
+        for name in first + [name for name in self.processes if name not in first]:
+            stop(self.processes[name])
         self.processes.clear()
         for node in self.nodes.values():
             node.delete()
@@ -60,8 +86,8 @@ class Lab:
     def save(self):
         STATE.mkdir(parents=True, exist_ok=True)
         self._state_file().write_text(json.dumps({
-            "id": self.id, "directory": str(self.directory), "programs": str(self.programs),
-            "processes": self.processes}), encoding="ascii")
+            "id": self.id, "pops": self.shape.count, "directory": str(self.directory),
+            "programs": str(self.programs), "processes": self.processes}), encoding="ascii")
 
     def _state_file(self):
         return STATE / f"{self.name}.json"
@@ -72,61 +98,12 @@ class Lab:
             state = json.loads((STATE / f"{name}.json").read_text(encoding="ascii"))
         except FileNotFoundError:
             raise LabError(f"no lab \"{name}\" is up; scripts/lab up makes one") from None
-        lab = cls(name, state["programs"])
+        lab = cls(name, state["programs"], plan.Shape(state["pops"]))
         lab.id = state["id"]
         lab.directory = pathlib.Path(state["directory"])
         lab.processes = state["processes"]
         lab._name_nodes()
         return lab
-
-    # ---- Network ----
-
-    def _build_network(self):
-        for node in self.nodes.values():
-            node.create()
-        inet = self.nodes["inet"]
-        inet.sysctl("net.ipv6.conf.all.forwarding", 1)
-        self._connect_pop(inet)
-        self._connect_access(inet)
-        veth(inet, "cn", self.nodes["cn"], "eth0")
-        inet.address("cn", plan.CORRESPONDENT_LINK.replace("::/", "::1/"))
-        self.nodes["cn"].address("eth0", f"{plan.CORRESPONDENT}/64")
-        self.nodes["cn"].ip6("route", "add", "default", "via",
-                             plan.CORRESPONDENT_LINK.split("/")[0] + "1")
-        self._connect_mobile_network()
-
-    def _connect_pop(self, inet):
-        pop = self.nodes["pop"]
-        veth(inet, "pop", pop, "nic")
-        # The device belongs to the data path: the kernel must not answer on it as well.
-        pop.sysctl("net.ipv6.conf.nic.disable_ipv6", 1)
-        inet.address("pop", f"{plan.POP_ROUTER}/64")
-        for prefix in (plan.HOME_PREFIX, plan.POOL):
-            inet.ip6("route", "add", prefix, "via", plan.LOCATOR)
-
-    def _connect_access(self, inet):
-        """Access networks are bridges in the router, so that several nodes can be in one."""
-        for number, prefix in plan.ACCESS.items():
-            bridge = f"access{number}"
-            inet.ip("link", "add", bridge, "type", "bridge", "mcast_snooping", 0)
-            inet.ip("link", "set", bridge, "up")
-            inet.address(bridge, f"{prefix}1/64", f"{plan.ROUTER_LINK_LOCAL}/64")
-            for host in ("mn", "mr"):
-                port = f"{host}{number}"
-                veth(inet, port, self.nodes[host], f"acc{number}")
-                inet.ip("link", "set", port, "master", bridge)
-                node = self.nodes[host]
-                node.address(f"acc{number}", f"{plan.care_of(number, host)}/64")
-                node.ip6("route", "add", "default", "via", plan.ROUTER_LINK_LOCAL, "dev",
-                         f"acc{number}", "metric", 100 * number)
-
-    def _connect_mobile_network(self):
-        router, host = self.nodes["mr"], self.nodes["lan"]
-        router.sysctl("net.ipv6.conf.all.forwarding", 1)
-        veth(router, "lan0", host, "eth0")
-        router.address("lan0", f"{plan.MOBILE_NETWORK_ROUTER}/64")
-        host.address("eth0", f"{plan.MOBILE_NETWORK_HOST}/64")
-        host.ip6("route", "add", "default", "via", plan.MOBILE_NETWORK_ROUTER)
 
     # ---- Processes ----
 
@@ -138,38 +115,6 @@ class Lab:
         self.processes[name] = process.pid
         self.save()
         return process.pid
-
-    @property
-    def file_prefix(self):
-        return f"anyhome-lab-{self.id}"
-
-    def start_daemon(self, options=(), configuration=plan.DAEMON_CONFIGURATION):
-        config = self.directory / "anyhomed.ini"
-        config.write_text(configuration, encoding="ascii")
-        self.launch("anyhomed", "pop", self.programs / "apps/anyhomed/anyhomed",
-                    "--no-pci", "--no-huge", "-m", "512", "--lcores", "0@(0,1),1@(0,1)",
-                    "--file-prefix", self.file_prefix, "--vdev=net_af_packet0,iface=nic", "--",
-                    "--config", config, *options)
-        self.wait_alive("anyhomed", "the twin of the port", lambda: succeeds(
-            "ip", "-n", self.nodes["pop"].name, "link", "show", "wan"), 30)
-        pop = self.nodes["pop"]
-        wait_for("the twin's address", lambda: plan.LOCATOR in pop.ip6("address", "show", "wan"))
-        wait_for("the twin's link", lambda: "LOWER_UP" in pop.ip6("link", "show", "wan"))
-        pop.ip6("route", "add", "default", "via", plan.POP_ROUTER)
-        self.wait_alive("anyhomed", "the home agent to serve",
-                        lambda: self.status()["serving"] == "yes", 30)
-
-    def start_node(self, host, *options):
-        config = self.directory / f"{host}.ini"
-        home = {"mn": plan.MOBILE_NODE, "mr": plan.MOBILE_ROUTER}[host]
-        config.write_text(
-            f"home-address = {home}\nhome-agent = {plan.HOME_AGENT}\n"
-            f"identifier = {host}@example.net\nspi = {plan.SPI}\nkey = {plan.KEYS[host]}\n"
-            f"socket = {self.node_socket(host)}\n", encoding="ascii")
-        self.launch(host, host, self.programs / "apps/anyhome-mn/anyhome-mn", "--config", config,
-                    "--access", "acc1", *options)
-        self.wait_alive(host, f"{host} to be registered",
-                        lambda: self.node_state(host) == "registered", 20)
 
     def wait_alive(self, process, what, condition, seconds):
         """Waits for a condition that only a living process can bring about."""
@@ -183,39 +128,94 @@ class Lab:
                 return False
         return wait_for(what, check, seconds)
 
-    # ---- Asking ----
+    # ---- Routing ----
 
-    def ctl(self, *words, check=True):
-        """anyhomectl's answer as text."""
-        return run(self.programs / "apps/anyhomectl/anyhomectl", "--file-prefix", self.file_prefix,
-                   *words, check=check)
+    @property
+    def has_birds(self):
+        return self.shape.count > 1
 
-    def show(self, view, *options):
-        return json.loads(self.ctl("--json", "--all", *options, "show", view))
+    def bird(self, node):
+        return Bird(node, self.directory)
 
-    def status(self):
-        return self.show("status")
+    def _start_bird(self, node, configuration):
+        bird = self.bird(node)
+        bird.configuration.write_text(configuration, encoding="ascii")
+        self.launch(f"bird-{node}", node, *bird.command)
 
-    def counter(self, name, view="counters"):
-        """One counter or drop reason by its name."""
-        for row in self.show(view):
-            if row["name"] == name:
-                return row["value"]
-        raise LabError(f"nothing called {name} is counted")
+    def _route_statically(self):
+        place = self.shape.pops[0]
+        for prefix in (plan.HOME_PREFIX, plan.POOL):
+            self.nodes[place.router].ip6("route", "add", prefix, "via", place.locator)
+        self.nodes[place.name].ip6("route", "add", "default", "via", place.router_address)
 
-    def drops(self, name):
-        return self.counter(name, "drops")
+    def route_of(self, router, prefix=plan.HOME_PREFIX):
+        """The device that a router sends a prefix's packets to; it is called after what is there."""
+        words = self.nodes[router].ip6("route", "show", prefix).split()
+        return words[words.index("dev") + 1] if "dev" in words else None
+
+    def wait_routes(self, seconds=20):
+        """Until each region prefers its own POP, for home addresses and for mobile networks, and BFD
+        watches over it, and each POP knows the way to every other's locator."""
+        for place in self.shape.pops:
+            for prefix in (plan.HOME_PREFIX, plan.POOL):
+                wait_for(f"{place.router} to prefer {place.name} for {prefix}",
+                         lambda place=place, prefix=prefix:
+                         self.route_of(place.router, prefix) == place.name, seconds)
+            wait_for(f"BFD between {place.router} and {place.name}",
+                     self.bird(place.router).bfd_is_up, seconds)
+            for other in (peer for peer in self.shape.pops if peer is not place):
+                wait_for(f"{place.name} to have a route to {other.name}",
+                         lambda place=place, other=other:
+                         "wan" in self.nodes[place.name].ip6("route", "get", other.locator,
+                                                                    check=False), seconds)
+
+    # ---- Mobile nodes ----
+
+    def start_node(self, host, *options):
+        config = self.directory / f"{host}.ini"
+        config.write_text(
+            f"home-address = {plan.HOME_ADDRESSES[host]}\n"
+            f"identifier = {host}@example.net\nspi = {plan.SPI}\nkey = {plan.KEYS[host]}\n"
+            f"socket = {self.node_socket(host)}\n", encoding="ascii")
+        self.launch(host, host, self.programs / "apps/anyhome-mn/anyhome-mn", "--config", config,
+                    *options)
+        self.wait_alive(host, f"{host} to be registered",
+                        lambda: self.node_state(host) == "registered", 20)
 
     def node_socket(self, host):
         return self.directory / f"{host}.sock"
 
+    @property
+    def node_ctl_command(self):
+        return [self.programs / "apps/anyhome-mn/anyhome-mn", "ctl", "--socket"]
+
     def node_ctl(self, host, *words, check=True, timeout=30):
-        return run(self.programs / "apps/anyhome-mn/anyhome-mn", "ctl", "--socket",
-                   self.node_socket(host), *words, check=check, timeout=timeout)
+        return run(*self.node_ctl_command, self.node_socket(host), *words, check=check,
+                   timeout=timeout)
 
     def node_status(self, host):
-        lines = self.node_ctl(host, "status").splitlines()
-        return json.loads(lines[0])
+        return json.loads(self.node_ctl(host, "status").splitlines()[0])
 
     def node_state(self, host):
         return self.node_status(host)["state"]
+
+    # ---- The POP of a lab that has one ----
+
+    @property
+    def pop(self):
+        return self.pops[self.shape.pops[0].name]
+
+    def ctl(self, *words, check=True):
+        return self.pop.ctl(*words, check=check)
+
+    def show(self, view, *options):
+        return self.pop.show(view, *options)
+
+    def status(self):
+        return self.pop.status()
+
+    def counter(self, name, view="counters"):
+        return self.pop.counter(name, view)
+
+    def drops(self, name):
+        return self.pop.drops(name)

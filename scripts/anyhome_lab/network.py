@@ -13,9 +13,8 @@ class Namespace:
         run("ip", "netns", "add", self.name)
         self.ip("link", "set", "lo", "up")
         # Addresses are ours to give, at once and without duplicate address detection.
-        self.sysctl("net.ipv6.conf.default.accept_dad", 0)
-        self.sysctl("net.ipv6.conf.default.accept_ra", 0)
-        self.sysctl("net.ipv6.conf.default.dad_transmits", 0)
+        self.sysctl(**{f"net.ipv6.conf.default.{name}": 0
+                       for name in ("accept_dad", "accept_ra", "dad_transmits")})
 
     def delete(self):
         run("ip", "netns", "del", self.name, check=False)
@@ -29,8 +28,8 @@ class Namespace:
     def exec(self, *words, check=True, timeout=30):
         return run("ip", "netns", "exec", self.name, *words, check=check, timeout=timeout)
 
-    def sysctl(self, name, value):
-        self.exec("sysctl", "-q", "-w", f"{name}={value}")
+    def sysctl(self, **values):
+        self.exec("sysctl", "-q", "-w", *(f"{name}={value}" for name, value in values.items()))
 
     def address(self, device, *addresses):
         for address in addresses:
