@@ -30,7 +30,7 @@ struct SetBinding {
   std::uint16_t path_mtu = kPathMtuUnknown;
   // Global only: reverse-tunnel packets from this care-of address are still let out, because the
   // mobile node has just been registered here (rulings §6); `::`: from nobody.
-  CareOfAddress former_care_of_address;
+  CareOfAddress former_care_of_address = {};
   friend bool operator==(const SetBinding&, const SetBinding&) = default;
 };
 
