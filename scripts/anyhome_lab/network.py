@@ -1,5 +1,12 @@
 """Network namespaces and the wires between them."""
-from .shell import run
+import ctypes
+import os
+import socket
+
+from .shell import LabError, run
+
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
@@ -30,6 +37,28 @@ class Namespace:
 
     def sysctl(self, **values):
         self.exec("sysctl", "-q", "-w", *(f"{name}={value}" for name, value in values.items()))
+
+    def socket(self, family, kind, protocol=0):
+        """A socket of this namespace, for use by this process."""
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            self._enter(f"/run/netns/{self.name}")
+            try:
+                return socket.socket(family, kind, protocol)
+            finally:
+                if _libc.setns(own, _CLONE_NEWNET) != 0:
+                    raise SystemExit("cannot return to the own network namespace")
+        finally:
+            os.close(own)
+
+    @staticmethod
+    def _enter(path):
+        other = os.open(path, os.O_RDONLY)
+        try:
+            if _libc.setns(other, _CLONE_NEWNET) != 0:
+                raise LabError(f"setns {path}: {os.strerror(ctypes.get_errno())}")
+        finally:
+            os.close(other)
 
     def address(self, device, *addresses):
         for address in addresses:

@@ -1,135 +1,160 @@
-"""The way of one packet through the lab, as the packet itself went: every node listens for it.
+"""The ways of packets through the lab, as the packets themselves went: every node listens for them.
 
-Traceroute cannot tell: a tunnel hides the routers below it. So each namespace gets a packet socket, one
-echo request with a mark in it is sent, and what the sockets have seen is put in the order of the kernel's
-receive times.
+Traceroute cannot tell: a tunnel hides the routers below it. So each namespace gets a packet socket, the
+echo requests of a probe have a mark in them, and what the sockets have seen is put in the order of the
+kernel's receive times.
 """
-import ctypes
-import os
-import secrets
+import collections
+import select
 import socket
 import struct
+import threading
 
-from .shell import LabError, run
+from .probe import Probe
+from .shell import LabError
 
 _ETH_P_IPV6 = 0x86dd
 _SO_TIMESTAMPNS = 35
-_CLONE_NEWNET = 0x40000000
 _IPV6_HEADER = 40
 _NEXT_IPV6, _NEXT_ICMPV6 = 41, 58
 _ECHO_REQUEST, _ECHO_REPLY = 128, 129
-
-
-class Arrival:
-    """The packet comes in somewhere."""
-
-    def __init__(self, time, node, depth):
-        self.time = time    # nanoseconds
-        self.node = node
-        self.depth = depth  # IPv6 headers around the packet
+_ARROWS = "→⇒⇛"
 
 
 class Way:
-    """The nodes that a packet came through, each with how it was wrapped when it arrived."""
+    """The nodes that a packet came through, each with how it was wrapped when it arrived: → plain, ⇒ in a
+    tunnel, ⇛ in two."""
 
     def __init__(self, start, arrivals):
         self.nodes = [start]
         self.depths = []
-        self.nanoseconds = arrivals[-1].time - arrivals[0].time if arrivals else 0
-        for arrival in arrivals:
+        for _, node, depth in arrivals:
             # A device of the same node again (a TUN that unwraps) is no further step.
-            if arrival.node != self.nodes[-1]:
-                self.nodes.append(arrival.node)
-                self.depths.append(arrival.depth)
+            if node != self.nodes[-1]:
+                self.nodes.append(node)
+                self.depths.append(depth)
 
     @property
     def links(self):
-        return len(self.nodes) - 1
+        return len(self.depths)
 
     def __str__(self):
-        arrows = {0: "→", 1: "⇒"}
-        text = self.nodes[0]
-        for node, depth in zip(self.nodes[1:], self.depths):
-            text += f" {arrows.get(depth, '⇛')} {node}"
-        return text
+        return self.nodes[0] + "".join(f" {_ARROWS[min(depth, 2)]} {node}"
+                                       for node, depth in zip(self.nodes[1:], self.depths))
+
+
+class Listener:
+    """Hears of every arrival of a probe's packets in every node, from `with` to its end."""
+
+    def __init__(self, lab, probe):
+        self.probe = probe
+        self.requests = collections.defaultdict(list)  # (nanoseconds, node, depth), by number
+        self.replies = collections.defaultdict(list)
+        self._nodes = lab.nodes
+        self._stopping, self._stop = socket.socketpair()
+
+    def __enter__(self):
+        self._sockets = {self._listen(namespace): name for name, namespace in self._nodes.items()}
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.close()
+        self._thread.join()
+        for each in (*self._sockets, self._stopping):
+            each.close()
+
+    @staticmethod
+    def _listen(namespace):
+        # A socket of one protocol hears what comes in, not what goes out: one arrival a node.
+        listener = namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IPV6))
+        listener.setblocking(False)
+        listener.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        return listener
+
+    def _run(self):
+        stopping = False
+        while not stopping:
+            ready = select.select([*self._sockets, self._stopping], [], [])[0]
+            stopping = self._stopping in ready
+            # The last look comes after the probe has ended, and takes what is there.
+            for listener in (self._sockets if stopping else ready):
+                self._take(listener)
+
+    def _take(self, listener):
+        while True:
+            try:
+                packet, control, _, _ = listener.recvmsg(65536, 64)
+            except BlockingIOError:
+                return
+            at = packet.find(self.probe.mark)
+            if at >= 0:
+                self._note(packet, at, control, self._sockets[listener])
+
+    def _note(self, packet, mark, control, node):
+        start, depth = 0, 0
+        while packet[start + 6] == _NEXT_IPV6:
+            start, depth = start + _IPV6_HEADER, depth + 1
+        if packet[start + 6] != _NEXT_ICMPV6:
+            return
+        number = int.from_bytes(packet[mark + 16:mark + 20], "big")
+        arrival = (_received_at(control), node, depth)
+        if packet[start + _IPV6_HEADER] == _ECHO_REQUEST:
+            self.requests[number].append(arrival)
+        elif packet[start + _IPV6_HEADER] == _ECHO_REPLY:
+            self.replies[number].append(arrival)
+
+    # ---- Result ----
+
+    def way(self, number=0):
+        """Of one request."""
+        return Way(self.probe.node, sorted(self.requests[number]))
+
+    def way_back(self, number=0):
+        return Way(self.way(number).nodes[-1], sorted(self.replies[number]))
+
+    def ways(self):
+        """(way, first number, how many in a row, of them answered), one after the other."""
+        rows = []
+        for number in range(self.probe.sent):
+            way = str(self.way(number))
+            answered = number in self.probe.answers
+            if rows and rows[-1][0] == way:
+                _, first, count, good = rows[-1]
+                rows[-1] = (way, first, count + 1, good + answered)
+            else:
+                rows.append((way, number, 1, int(answered)))
+        return rows
+
+
+def _received_at(control):
+    for level, kind, data in control:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+            seconds, nanoseconds = struct.unpack("qq", data)
+            return seconds * 10**9 + nanoseconds
+    raise LabError("the kernel gave no time for a packet")
 
 
 class Trace:
-    """The way there and the way back."""
+    """The way there and the way back of one packet."""
 
-    def __init__(self, there, back, answered):
-        self.there = there
-        self.back = back
-        self.answered = answered
+    def __init__(self, listener):
+        self.there = listener.way()
+        self.back = listener.way_back()
+        self.answered = bool(listener.probe.answers)
 
-    def picture(self):
-        lines = [f"{self.there}   ({self.there.links} links)"]
-        if self.answered:
-            lines.append(f"{self.back}   ({self.back.links} links)")
-        else:
-            lines.append("no answer")
-        return "\n".join(lines)
+    def __str__(self):
+        there = f"{self.there}   ({self.there.links} links)"
+        back = f"{self.back}   ({self.back.links} links)" if self.answered else "no answer"
+        return f"{there}\n{back}"
 
 
 def trace(lab, node, address, source=None):
-    """One echo request from a node to an address. → plain, ⇒ in a tunnel, ⇛ in two."""
-    mark = secrets.token_bytes(16)
-    listeners = {name: _listen(namespace.name) for name, namespace in lab.nodes.items()}
-    try:
-        output = run("ip", "netns", "exec", lab.nodes[node].name, "ping", "-c", "1", "-W", "2",
-                     "-s", "64", "-p", mark.hex(), *(["-I", source] if source else []), address,
-                     check=False)
-        seen = sorted((found for name, listener in listeners.items()
-                       for found in _arrivals(listener, name, mark)), key=lambda each: each[1].time)
-    finally:
-        for listener in listeners.values():
-            listener.close()
-    there = [arrival for kind, arrival in seen if kind == _ECHO_REQUEST]
-    back = [arrival for kind, arrival in seen if kind == _ECHO_REPLY]
-    if not there:
-        raise LabError(f"nobody has seen the packet from {node} to {address}\n{output}")
-    way = Way(node, there)
-    return Trace(way, Way(way.nodes[-1], back), " 0% packet loss" in output)
-
-
-def _listen(namespace):
-    """A packet socket of another network namespace, for what comes in."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        other = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-        try:
-            if libc.setns(other, _CLONE_NEWNET) != 0:
-                raise LabError(f"setns {namespace}: {os.strerror(ctypes.get_errno())}")
-            try:
-                listener = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
-                                         socket.htons(_ETH_P_IPV6))
-            finally:
-                if libc.setns(own, _CLONE_NEWNET) != 0:
-                    raise LabError("cannot return to the own network namespace")
-        finally:
-            os.close(other)
-    finally:
-        os.close(own)
-    listener.setblocking(False)
-    listener.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    return listener
-
-
-def _arrivals(listener, node, mark):
-    while True:
-        try:
-            packet, control, _, _ = listener.recvmsg(65536, 64)
-        except BlockingIOError:
-            return
-        if mark not in packet:
-            continue
-        time = next(seconds * 10**9 + nanoseconds for level, kind, data in control
-                    if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS)
-                    for seconds, nanoseconds in [struct.unpack("qq", data)])
-        at, depth = 0, 0
-        while packet[at + 6] == _NEXT_IPV6:
-            at, depth = at + _IPV6_HEADER, depth + 1
-        if packet[at + 6] == _NEXT_ICMPV6:
-            yield packet[at + _IPV6_HEADER], Arrival(time, node, depth)
+    """One echo request from a node to an address."""
+    probe = Probe(lab, node, address, source, count=1)
+    with Listener(lab, probe) as listener:
+        with probe:
+            pass
+    return Trace(listener)
