@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "controlplane/key_derivation.h"
+
 namespace anyhome::control {
 namespace {
 
@@ -37,14 +39,21 @@ AuthenticationResult InsecureAuthenticator::verify(const Now&, const UpdateToVer
 }
 
 Rfc4285Authenticator::Rfc4285Authenticator(const config::HomeAgent& config)
-    : index_(config.mobile_nodes.size()),
+    : config_(config),
+      index_(config.mobile_nodes.size()),
       timestamps_(config.replay_protection == config::ReplayProtection::Timestamp),
       window_(config.timestamp_window) {
   associations_.reserve(config.mobile_nodes.size());
   for (const config::MobileNode& node : config.mobile_nodes) {
     index_.insert(node.home_address.address(), static_cast<std::uint32_t>(associations_.size()));
-    associations_.push_back(
-        {node.home_address, node.spi, HmacSha1Key(node.key), node.identifier, std::nullopt, {}});
+    associations_.push_back({node.home_address,
+                             node.spi,
+                             config.keys_per_home_agent
+                                 ? HmacSha1Key(derive_key(node.key, config.address))
+                                 : HmacSha1Key(node.key),
+                             node.identifier,
+                             std::nullopt,
+                             {}});
   }
 }
 
@@ -54,34 +63,46 @@ std::optional<std::uint32_t> Rfc4285Authenticator::find(const HomeAddress& home_
   });
 }
 
-AuthenticationResult Rfc4285Authenticator::verify(const Now& now, const UpdateToVerify& update) {
+std::optional<Rfc4285Authenticator::Signature> Rfc4285Authenticator::check(
+    const UpdateToVerify& update, const HmacSha1Key* other_key) const {
   const wire::MobilityOptions& options = update.update.options;
   const auto& authentication = options.mn_ha_authentication;
-  // RFC 4285 §5: a missing option is a silent discard; so is an SPI without an association, and a
-  // message without the identifier that has to stand before the option.
   if (!authentication || !options.identifier_precedes_authentication) {
-    return Unauthenticated{};
+    return std::nullopt;
   }
   const auto index = find(update.home_address);
   if (!index || associations_[*index].spi != authentication->spi) {
-    return Unauthenticated{};
+    return std::nullopt;
   }
   const Association& association = associations_[*index];
   const bool identified = !association.identifier ||
                           (options.mobile_node_identifier->subtype == wire::kIdentifierSubtypeNai &&
                            options.mobile_node_identifier->identifier == *association.identifier);
-  const auto digest = sign(association.key, update.care_of_address, update.home_address,
-                           update.message.first(authentication->authenticator_at));
-  if (!identified || !equal_in_constant_time(ByteView(digest).first(wire::kAuthenticatorSize),
-                                             authentication->authenticator)) {
+  const auto digest =
+      sign(other_key != nullptr ? *other_key : association.key, update.care_of_address,
+           update.home_address, update.message.first(authentication->authenticator_at));
+  return Signature{
+      *index, identified && equal_in_constant_time(ByteView(digest).first(wire::kAuthenticatorSize),
+                                                   authentication->authenticator)};
+}
+
+AuthenticationResult Rfc4285Authenticator::verify(const Now& now, const UpdateToVerify& update) {
+  // RFC 4285 §5: a missing option is a silent discard; so is an SPI without an association, and a
+  // message without the identifier that has to stand before the option.
+  const auto signature = check(update, nullptr);
+  if (!signature) {
+    return Unauthenticated{};
+  }
+  const std::uint32_t index = signature->association;
+  if (!signature->good) {
     return AuthenticationRejected{BindingStatus::AuthenticationFailed, {index, std::nullopt}};
   }
   if (timestamps_) {
-    if (auto rejected = check_timestamp(now, update, *index)) {
+    if (auto rejected = check_timestamp(now, update, index)) {
       return *rejected;
     }
   }
-  return Authenticated{{index, options.replay_protection}};
+  return Authenticated{{index, update.update.options.replay_protection}};
 }
 
 std::optional<AuthenticationResult> Rfc4285Authenticator::check_timestamp(
@@ -92,12 +113,16 @@ std::optional<AuthenticationResult> Rfc4285Authenticator::check_timestamp(
   }
   const Association& association = associations_[index];
   const Duration distance = stamp->to_wall() - now.wall;
-  if (distance <= window_ && distance >= -window_ && *stamp > association.last_timestamp) {
+  // What another home agent of the set has accepted counts as well: its T (rulings §9).
+  if (distance <= window_ && distance >= -window_ && *stamp > association.last_timestamp &&
+      Timestamp::from(stamp->to_wall()) > update.floor) {
     return std::nullopt;
   }
   // The answer carries our high 32 bits and the mobile node's low ones (RFC 4285 §6); ours are
   // taken late enough for the next stamp to be newer than the last accepted one (rulings §9).
-  const NtpTimestamp late{association.last_timestamp.value + (1ULL << 32U)};
+  const NtpTimestamp last =
+      std::max(association.last_timestamp, NtpTimestamp::from(update.floor.to_wall()));
+  const NtpTimestamp late{last.value + (1ULL << 32U)};
   const NtpTimestamp ours = std::max(NtpTimestamp::from(now.wall), late);
   constexpr std::uint64_t kLow = 0xffff'ffffULL;
   return AuthenticationRejected{
@@ -142,6 +167,26 @@ void Rfc4285Authenticator::protect(wire::MessageWriter& answer, const ReplyProte
   }
   const auto digest = sign(association.key, care_of, home_address, message.first(at));
   std::ranges::copy(ByteView(digest).first(wire::kAuthenticatorSize), message.subspan(at).begin());
+}
+
+ReplyProtection Rfc4285Authenticator::unsolicited(const Now& now,
+                                                  const HomeAddress& home_address) const {
+  return {find(home_address), NtpTimestamp::from(now.wall)};
+}
+
+bool Rfc4285Authenticator::is_signed_for(const HomeAgentAddress& home_agent,
+                                         const UpdateToVerify& update) const {
+  if (!config_.keys_per_home_agent) {
+    const auto signature = check(update, nullptr);
+    return signature && signature->good;
+  }
+  const auto index = find(update.home_address);
+  if (!index) {
+    return false;
+  }
+  const HmacSha1Key key(derive_key(config_.mobile_nodes[*index].key, home_agent));
+  const auto signature = check(update, &key);
+  return signature && signature->good;
 }
 
 bool Rfc4285Authenticator::knows(const HomeAddress& home_address) const {

@@ -31,6 +31,8 @@ struct UpdateToVerify {
   HomeAddress home_address;
   CareOfAddress care_of_address;
   std::uint32_t security_association = 0;  // of ESP, 0: unprotected
+  // The latest time that any home agent of the set has accepted from this mobile node (rulings §9).
+  Timestamp floor;
 };
 
 // How the answer to a Binding Update has to be protected; says nothing when default-made.
@@ -69,6 +71,15 @@ class Authenticator {
   virtual void protect(wire::MessageWriter& answer, const ReplyProtection& reply,
                        const HomeAddress& home_address, const CareOfAddress& care_of) const = 0;
 
+  // The options for a message that answers nothing (Home Agent Switch, rulings §9).
+  [[nodiscard]] virtual ReplyProtection unsolicited(const Now& now,
+                                                    const HomeAddress& home_address) const = 0;
+
+  // Whether the update, sent to `home_agent` of our set, is the mobile node's: its authenticator
+  // alone, no replay protection (rulings §7).
+  [[nodiscard]] virtual bool is_signed_for(const HomeAgentAddress& home_agent,
+                                           const UpdateToVerify& update) const = 0;
+
   // Whether this home address is known by configuration.
   [[nodiscard]] virtual bool knows(const HomeAddress& home_address) const = 0;
 
@@ -86,6 +97,12 @@ class InsecureAuthenticator final : public Authenticator {
   void remember(const UpdateToVerify&) override {}
   void protect(wire::MessageWriter&, const ReplyProtection&, const HomeAddress&,
                const CareOfAddress&) const override {}
+  [[nodiscard]] ReplyProtection unsolicited(const Now&, const HomeAddress&) const override {
+    return {};
+  }
+  [[nodiscard]] bool is_signed_for(const HomeAgentAddress&, const UpdateToVerify&) const override {
+    return true;
+  }
   [[nodiscard]] bool knows(const HomeAddress&) const override { return true; }
 };
 
@@ -101,6 +118,10 @@ class Rfc4285Authenticator final : public Authenticator {
   void remember(const UpdateToVerify& update) override;
   void protect(wire::MessageWriter& answer, const ReplyProtection& reply,
                const HomeAddress& home_address, const CareOfAddress& care_of) const override;
+  [[nodiscard]] ReplyProtection unsolicited(const Now& now,
+                                            const HomeAddress& home_address) const override;
+  [[nodiscard]] bool is_signed_for(const HomeAgentAddress& home_agent,
+                                   const UpdateToVerify& update) const override;
   [[nodiscard]] bool knows(const HomeAddress& home_address) const override;
   [[nodiscard]] std::size_t memory_bytes() const override;
 
@@ -115,10 +136,19 @@ class Rfc4285Authenticator final : public Authenticator {
   };
 
   [[nodiscard]] std::optional<std::uint32_t> find(const HomeAddress& home_address) const;
+  // Index of the association and whether identifier and authenticator are right under `key`;
+  // nullopt: there is nothing to check against.
+  struct Signature {
+    std::uint32_t association = 0;
+    bool good = false;
+  };
+  [[nodiscard]] std::optional<Signature> check(const UpdateToVerify& update,
+                                               const HmacSha1Key* other_key) const;
   [[nodiscard]] std::optional<AuthenticationResult> check_timestamp(const Now& now,
                                                                     const UpdateToVerify& update,
                                                                     std::uint32_t index) const;
 
+  const config::HomeAgent& config_;
   std::vector<Association> associations_;
   AddressIndex index_;
   bool timestamps_;

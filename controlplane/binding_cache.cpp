@@ -1,5 +1,7 @@
 #include "controlplane/binding_cache.h"
 
+#include <algorithm>
+
 namespace anyhome::control {
 
 BindingCache::BindingCache(std::size_t expected_bindings, std::uint64_t hash_seed)
@@ -33,7 +35,7 @@ const Binding& BindingCache::at(BindingSlot slot) const {
   return (*slabs_[slot >> kSlabBits])[slot & (kSlabSize - 1)];
 }
 
-Binding& BindingCache::create(const HomeAddress& home_address) {
+Binding& BindingCache::create(const HomeAddress& home_address, BindingState state) {
   BindingSlot slot = slot_end_;
   if (free_.empty()) {
     if (slot_end_ == slabs_.size() * kSlabSize) {
@@ -48,16 +50,13 @@ Binding& BindingCache::create(const HomeAddress& home_address) {
   binding = Binding{};
   binding.home_address = home_address;
   index_.insert(home_address.address(), slot);
-  set_state(binding, BindingState::Registered);
+  set_state(binding, state);
   return binding;
 }
 
 void BindingCache::erase(Binding& binding) {
   const BindingSlot slot = slot_of(binding);
   set_state(binding, BindingState::Free);
-  for (const Prefix& prefix : binding.prefixes) {
-    release(prefix);
-  }
   index_.erase(binding.home_address.address(), slot);
   binding = Binding{};
   free_.push_back(slot);
@@ -65,22 +64,52 @@ void BindingCache::erase(Binding& binding) {
 
 void BindingCache::set_state(Binding& binding, BindingState state) {
   registered_ -= binding.registered() ? 1U : 0U;
+  global_ -= binding.global() ? 1U : 0U;
   binding.state = state;
   registered_ += binding.registered() ? 1U : 0U;
+  global_ += binding.global() ? 1U : 0U;
 }
 
 const HomeAddress* BindingCache::owner_of(const Prefix& prefix) const {
   const auto found = owners_.find(prefix);
+  return found == owners_.end() ? nullptr : &found->second.active;
+}
+
+PrefixClaims* BindingCache::claims_of(const Prefix& prefix) {
+  const auto found = owners_.find(prefix);
   return found == owners_.end() ? nullptr : &found->second;
 }
 
-void BindingCache::claim(const Prefix& prefix, const HomeAddress& owner) {
-  const auto [at, added] = owners_.insert_or_assign(prefix, owner);
-  prefixes_by_length_[prefix.length()] += added ? 1U : 0U;
+bool BindingCache::has_claim(const Prefix& prefix, const HomeAddress& home_address) const {
+  const auto found = owners_.find(prefix);
+  return found != owners_.end() &&
+         (found->second.active == home_address ||
+          std::ranges::find(found->second.others, home_address) != found->second.others.end());
 }
 
-void BindingCache::release(const Prefix& prefix) {
-  prefixes_by_length_[prefix.length()] -= static_cast<std::uint32_t>(owners_.erase(prefix));
+void BindingCache::claim(const Prefix& prefix, const HomeAddress& home_address) {
+  const auto [at, added] = owners_.try_emplace(prefix, PrefixClaims{home_address, {}});
+  prefixes_by_length_[prefix.length()] += added ? 1U : 0U;
+  if (!added && !has_claim(prefix, home_address)) {
+    at->second.others.push_back(home_address);
+  }
+}
+
+void BindingCache::release(const Prefix& prefix, const HomeAddress& home_address) {
+  const auto found = owners_.find(prefix);
+  if (found == owners_.end()) {
+    return;
+  }
+  PrefixClaims& claims = found->second;
+  if (claims.active != home_address) {
+    std::erase(claims.others, home_address);
+  } else if (!claims.others.empty()) {
+    claims.active = claims.others.back();
+    claims.others.pop_back();
+  } else {
+    owners_.erase(found);
+    --prefixes_by_length_[prefix.length()];
+  }
 }
 
 const HomeAddress* BindingCache::owner_of_address(const Ipv6Address& address) const {
@@ -96,7 +125,7 @@ const HomeAddress* BindingCache::owner_of_address(const Ipv6Address& address) co
 
 std::size_t BindingCache::memory_bytes() const {
   // A node of the prefix map: key, value, hash and link, as libstdc++ has it.
-  constexpr std::size_t kPrefixNode = sizeof(Prefix) + sizeof(HomeAddress) + 2 * sizeof(void*);
+  constexpr std::size_t kPrefixNode = sizeof(Prefix) + sizeof(PrefixClaims) + 2 * sizeof(void*);
   return slabs_.size() * kSlabSize * sizeof(Binding) + index_.memory_bytes() +
          free_.capacity() * sizeof(BindingSlot) + owners_.size() * kPrefixNode;
 }

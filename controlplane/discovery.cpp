@@ -30,7 +30,7 @@ void process_discovery_request(Core& core, const Now& now, const wire::Ipv6Heade
     return;
   }
   // R103: a home agent that does not take registrations does not offer itself.
-  if (!core.serving || !core.discovery.take(now.instant)) {
+  if (!core.serving() || !core.discovery.take(now.instant)) {
     core.counters.count(ControlCounter::DiscoveryLimited);
     return;
   }

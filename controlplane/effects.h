@@ -14,6 +14,7 @@
 #include "common/address.h"
 #include "common/bytes.h"
 #include "common/forwarding/forwarding_update.h"
+#include "common/forwarding/punt.h"
 #include "common/wire/mobility.h"
 
 namespace anyhome::control {
@@ -44,6 +45,24 @@ enum class NoteKind : std::uint8_t {
   Refused,
   TableRefused,
   PathMtuLowered,
+  // About the set; `peer` says who.
+  Yielded,        // the mobile node registered at that peer
+  Restored,       // a binding of ours from before a restart
+  SwitchOffered,  // Home Agent Switch toward that peer, or ourselves
+  PeerUp,
+  PeerDown,          // silent for its lifetime
+  PeerLeft,          // said so
+  PeerRestarted,     // another boot epoch
+  PeerSynchronized,  // its answer to our request is complete; value: its bindings here
+  SyncLag,           // what was told it is not acknowledged; value: seconds
+  NotMember,         // it says that we are not of its set
+  MessageRefused,    // it could not read what we sent; value: the status
+  GroupMismatch,
+  ClockSkew,      // value: seconds that its timestamps are ahead
+  UnknownSender,  // `care_of_address` is its locator
+  Isolated,       // no peer answers
+  Ready,
+  DigestMismatch,  // value: the bucket that is asked for
 };
 
 struct Note {
@@ -52,8 +71,13 @@ struct Note {
   CareOfAddress care_of_address;
   wire::BindingStatus status = wire::BindingStatus::Accepted;
   std::uint32_t value = 0;  // lifetime in seconds, or MTU in bytes
+  std::uint16_t peer = forwarding::kNoPeer;
   friend bool operator==(const Note&, const Note&) = default;
 };
+
+constexpr Note peer_note(NoteKind kind, std::uint16_t peer, std::uint32_t value = 0) {
+  return {kind, {}, {}, wire::BindingStatus::Accepted, value, peer};
+}
 
 using Effect =
     std::variant<forwarding::SetBinding, forwarding::RemoveBinding, forwarding::SetPrefix,

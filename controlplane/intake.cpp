@@ -1,7 +1,10 @@
 #include "controlplane/intake.h"
 
 #include "controlplane/discovery.h"
+#include "controlplane/hello.h"
+#include "controlplane/primary_switch.h"
 #include "controlplane/registration.h"
+#include "controlplane/state_sync.h"
 #include "controlplane/tunnel_errors.h"
 
 namespace anyhome::control {
@@ -15,7 +18,7 @@ struct Received {
   wire::HeaderChain chain;
   // Behind a Home Address option it is the source for everything above (RFC 6275 §6.3).
   std::optional<HomeAddress> home_address;
-  std::uint32_t security_association = 0;
+  const forwarding::PuntMetadata& metadata;
 
   [[nodiscard]] ByteView upper() const { return packet.subspan(chain.upper_offset); }
   [[nodiscard]] const Ipv6Address& logical_source() const {
@@ -86,6 +89,24 @@ void refuse_mobility_header(Core& core, const Received& received, wire::Mobility
   }
 }
 
+// HA-HELLO and State Synchronization count only between locators and out of no tunnel (rulings §8).
+void process_set_message(Core& core, const Received& received,
+                         const wire::CheckedMobilityHeader& checked, Effects& effects) {
+  if (core.members.alone() || !core.config.locator ||
+      received.header.destination != core.config.locator->address() ||
+      received.metadata.decapsulations != 0 || received.home_address) {
+    core.counters.count(ControlCounter::SetMessageMisplaced);
+    return;
+  }
+  PeerState* sender = core.members.find(received.header.source);
+  if (checked.type == core.config.code_points.ha_hello) {
+    process_hello(core, received.now, sender, received.header.source, checked.message, effects);
+  } else {
+    process_state_synchronization(core, received.now, sender, received.header.source,
+                                  checked.message, effects);
+  }
+}
+
 void process_mobility_header(Core& core, const Received& received, Effects& effects) {
   core.counters.count(ControlCounter::MobilityReceived);
   const auto checked =
@@ -95,8 +116,26 @@ void process_mobility_header(Core& core, const Received& received, Effects& effe
     refuse_mobility_header(core, received, checked.error(), effects);
     return;
   }
+  const bool of_set = checked->type == core.config.code_points.ha_hello ||
+                      checked->type == core.config.code_points.state_synchronization;
+  if (of_set) {
+    process_set_message(core, received, *checked, effects);
+    return;
+  }
   if (received.header.destination != core.own_address()) {
     core.counters.count(ControlCounter::MobilityNotForHomeAgent);
+    return;
+  }
+  if (checked->type == wire::mh_type::kBindingError) {
+    const auto error = wire::parse_binding_error(checked->message);
+    // Without a Home Address option it names nobody; the source may be a home address then.
+    const Ipv6Address& home = error && !error->home_address.is_unspecified()
+                                  ? error->home_address
+                                  : received.logical_source();
+    if (!error || error->status != wire::kBindingErrorUnknownType ||
+        !switch_refused(core, HomeAddress(home))) {
+      core.counters.count(ControlCounter::MobilityNotForUsToHandle);
+    }
     return;
   }
   if (checked->type != wire::mh_type::kBindingUpdate) {
@@ -120,7 +159,8 @@ void process_mobility_header(Core& core, const Received& received, Effects& effe
                                 received.home_address.has_value(),
                                 HomeAddress(received.logical_source()),
                                 care_of,
-                                received.security_association,
+                                received.metadata.security_association,
+                                received.metadata.peer,
                                 nullptr,
                                 {},
                                 {}},
@@ -175,7 +215,11 @@ void process_packet(Core& core, const Now& now, const forwarding::PuntMetadata& 
     core.counters.count(ControlCounter::MobilityTruncated);
     return;
   }
-  Received received{now, packet, *header, *chain, std::nullopt, metadata.security_association};
+  if (metadata.punt_class == forwarding::PuntClass::Stranded) {
+    process_stranded(core, now, packet, effects);
+    return;
+  }
+  Received received{now, packet, *header, *chain, std::nullopt, metadata};
   if (chain->has_home_address()) {
     received.home_address = HomeAddress(wire::address_at(packet, chain->home_address_at));
   }

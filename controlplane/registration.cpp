@@ -2,19 +2,22 @@
 
 #include <utility>
 
+#include "controlplane/global_bindings.h"
+#include "controlplane/primary_switch.h"
 #include "controlplane/registration_rules.h"
+#include "controlplane/schedule.h"
 
 namespace anyhome::control {
 namespace {
 
 using wire::BindingStatus;
 
-// RFC 6275 §12: how long a de-registered binding's sequence number is remembered.
-constexpr Duration kMaxDeleteBceTimeout = std::chrono::seconds(10);
 // RFC 8201 §4: a lowered path MTU is tried anew after ten minutes at the earliest.
 constexpr Duration kPathMtuAge = std::chrono::minutes(10);
-// Requests per lifetime, each at half of what is left: the last one leaves an eighth of the lead.
-constexpr unsigned kMaxRefreshRequests = 4;
+// Rulings §6: how long a mobile node that de-registered during a switch is still delivered to.
+constexpr Duration kLeavingTime = std::chrono::seconds(10);
+// What a table had no room for is tried again.
+constexpr Duration kInstallRetry = std::chrono::seconds(1);
 
 void acknowledge(Core& core, const ReplyContext& reply, BindingStatus status,
                  SequenceNumber sequence, Lifetime lifetime, Effects& effects) {
@@ -69,9 +72,7 @@ bool passes(Core& core, Update& update, std::span<const Rule> rules, Effects& ef
     // Status 135 carries the last accepted number (RFC 6275 §9.5.1).
     SequenceNumber sequence = update.message.sequence;
     if (step.status == BindingStatus::SequenceOutOfWindow) {
-      sequence = update.entry != nullptr
-                     ? update.entry->sequence
-                     : core.authenticator->last_sequence(update.home_address).value_or(sequence);
+      sequence = last_sequence(core, update).value_or(sequence);
     }
     acknowledge(core, reply_to(core, update), step.status, sequence, Lifetime(0), effects);
     effects.add(
@@ -81,48 +82,9 @@ bool passes(Core& core, Update& update, std::span<const Rule> rules, Effects& ef
   return true;
 }
 
-// The next thing that happens to a binding by itself.
-Instant next_event(const Core& core, const Binding& binding) {
-  Instant next = binding.expires;
-  if (!binding.registered()) {
-    return next;
-  }
-  if (binding.path_mtu != forwarding::kPathMtuUnknown) {
-    next = std::min(next, binding.path_mtu_expires);
-  }
-  // A lead of more than half the lifetime would ask for a refresh all the time.
-  const Duration lead =
-      std::min<Duration>(core.config.refresh_request_lead, Duration(binding.granted.seconds()) / 2);
-  if (lead > Duration::zero() && binding.refresh_requests < kMaxRefreshRequests) {
-    next = std::min(next, binding.expires - lead / (1U << binding.refresh_requests));
-  }
-  return next;
-}
-
-void schedule(Core& core, Binding& binding) {
-  const Instant next = next_event(core, binding);
-  if (binding.timer == kNoTimer) {
-    binding.timer = core.timers.arm(next, core.bindings.slot_of(binding));
-  } else {
-    core.timers.rearm(binding.timer, next);
-  }
-}
-
 void erase(Core& core, Binding& binding) {
   core.timers.cancel(binding.timer);
   core.bindings.erase(binding);
-}
-
-// RFC 6275 §10.3.2: the entry stops serving and is kept a while for its sequence number.
-void remember_sequence_only(Core& core, Binding& binding, const Now& now) {
-  for (const Prefix& prefix : binding.prefixes) {
-    core.bindings.release(prefix);
-  }
-  binding.prefixes.clear();
-  core.bindings.set_state(binding, BindingState::Remembered);
-  binding.expires = now.instant + kMaxDeleteBceTimeout;
-  binding.path_mtu = forwarding::kPathMtuUnknown;
-  schedule(core, binding);
 }
 
 void forward_to(const Core& core, const Binding& binding, Effects& effects) {
@@ -132,24 +94,6 @@ void forward_to(const Core& core, const Binding& binding, Effects& effects) {
                                      binding.care_of_address.address(),
                                      binding.path_mtu,
                                      {}});
-}
-
-// RFC 3963 §6.1.2: the prefixes of the update replace those of the binding.
-void replace_prefixes(Core& core, Binding& binding, std::vector<Prefix> prefixes,
-                      Effects& effects) {
-  for (const Prefix& old : binding.prefixes) {
-    if (std::ranges::find(prefixes, old) == prefixes.end()) {
-      core.bindings.release(old);
-      effects.add(forwarding::RemovePrefix{old});
-    }
-  }
-  for (const Prefix& prefix : prefixes) {
-    if (core.bindings.owner_of(prefix) == nullptr) {
-      core.bindings.claim(prefix, binding.home_address);
-      effects.add(forwarding::SetPrefix{prefix, binding.home_address});
-    }
-  }
-  binding.prefixes = std::move(prefixes);
 }
 
 // RFC 6275 §10.3.1: the least of what is asked, what policy allows and what the prefix has left.
@@ -178,26 +122,86 @@ void deregister(Core& core, Update& update, Effects& effects) {
   // Acknowledged before the path goes: the order of these effects.
   acknowledge(core, reply_to(core, update), BindingStatus::Accepted, update.message.sequence,
               Lifetime(0), effects);
+  if (is_being_switched(core, binding)) {
+    // Rulings §6: it was asked to leave us and has perhaps not arrived elsewhere; its packets are
+    // delivered until we hear from its new primary, or for ten seconds.
+    cancel_switch(core, core.bindings.slot_of(binding));
+    binding.leaving = true;
+    binding.expires = std::min(binding.expires, update.now.instant + kLeavingTime);
+    schedule(core, binding);
+    return;
+  }
   effects.add(forwarding::RemoveBinding{binding.home_address});
   effects.add(Note{NoteKind::Deregistered, binding.home_address, binding.care_of_address,
                    BindingStatus::Accepted, 0});
   core.counters.count(ControlCounter::Deregistered);
-  remember_sequence_only(core, binding, update.now);
+  withdraw(core, binding, update.now, effects);
+}
+
+// Rulings §6: the mobile node has gone to its new primary, and this comes late. True: answered.
+bool acknowledge_late_deregistration(Core& core, Update& update, Effects& effects) {
+  if (update.entry == nullptr || !update.entry->global()) {
+    return false;
+  }
+  const auto former = core.formers.find(core.bindings.slot_of(*update.entry));
+  if (former == core.formers.end() || update.now.instant >= former->second.until) {
+    return false;
+  }
+  acknowledge(core, reply_to(core, update), BindingStatus::Accepted, update.message.sequence,
+              Lifetime(0), effects);
+  core.counters.count(ControlCounter::DeregisteredLate);
+  return true;
+}
+
+// Rulings §6: a new primary keeps a mobile node for a while, longer with each return to the home
+// agent it came from; otherwise two of them could pass it to each other for ever.
+void start_to_dwell(const Core& core, Binding& binding, const Now& now) {
+  const Duration longest(core.config.haha.switch_dwell_max);
+  if (now.instant > binding.dwell_until + longest) {
+    binding.returns = 0;
+  } else if (std::exchange(binding.been_primary, false)) {
+    binding.returns = static_cast<std::uint8_t>(std::min(binding.returns + 1, 12));
+  }
+  binding.dwell_until =
+      now.instant +
+      std::min(Duration(core.config.haha.switch_dwell) * (1U << binding.returns), longest);
+}
+
+// What the peers have to hear: everything but a plain refresh (R51), and that too while half of
+// what their copies had has passed (rulings §4), or when the time of it protects against replay
+// (§9).
+bool is_news_for_peers(const Core& core, const Binding& binding, const Update& update, bool moved,
+                       bool was_registered, std::uint16_t old_flags) {
+  const bool by_time = core.config.authentication == config::Authentication::Rfc4285 &&
+                       core.config.replay_protection == config::ReplayProtection::Timestamp;
+  constexpr std::uint16_t kTold = wire::bu_flag::kMobileRouter;
+  return !was_registered || (moved && core.config.haha.share_care_of_address) || by_time ||
+         update.peer != forwarding::kNoPeer || binding.leaving ||
+         ((old_flags ^ binding.flags) & kTold) != 0 || binding.prefixes != update.prefixes ||
+         binding.told_until - update.now.instant < Duration(binding.granted.seconds()) / 2;
 }
 
 void enroll(Core& core, Update& update, Effects& effects) {
   const bool was_registered = update.registered();
-  Binding& binding =
-      update.entry != nullptr ? *update.entry : core.bindings.create(update.home_address);
+  Binding& binding = update.entry != nullptr
+                         ? *update.entry
+                         : core.bindings.create(update.home_address, BindingState::Registered);
   const bool moved = was_registered && binding.care_of_address != update.care_of_address;
+  const bool taken_over = binding.global();
+  take_out_of_digest(core, binding);
   if (!was_registered) {
     core.bindings.set_state(binding, BindingState::Registered);
     binding.registered_at = update.now.instant;
     binding.next_prefix_advertisement = update.now.instant;
+    const BindingSlot slot = core.bindings.slot_of(binding);
+    cancel_switch(core, slot);
+    core.formers.erase(slot);
+    core.supplements.erase(slot);
   }
   if (!was_registered || moved) {
     binding.path_mtu = forwarding::kPathMtuUnknown;
   }
+  const std::uint16_t old_flags = binding.flags;
   binding.care_of_address = update.care_of_address;
   binding.sequence = update.message.sequence;
   binding.flags = update.message.flags;
@@ -205,13 +209,26 @@ void enroll(Core& core, Update& update, Effects& effects) {
   binding.expires = update.now.instant + Duration(binding.granted.seconds());
   binding.refresh_requests = 0;
   binding.explicit_prefixes = !update.message.options.mobile_network_prefixes.empty();
-  schedule(core, binding);
+  if (taken_over) {
+    start_to_dwell(core, binding, update.now);
+  }
+  const bool news = is_news_for_peers(core, binding, update, moved, was_registered, old_flags);
+  binding.leaving = false;
+  if (news) {
+    binding.version =
+        version_of_update(core, binding, update.now, update.message.options.replay_protection);
+  }
 
   // The table entry comes before the acknowledgement that promises it.
   if (!was_registered || moved) {
     forward_to(core, binding, effects);
   }
   replace_prefixes(core, binding, std::move(update.prefixes), effects);
+  put_into_digest(core, binding);
+  if (news) {
+    tell_peers(core, binding, update.now);
+  }
+  schedule(core, binding);
   acknowledge(core, reply_to(core, update), accepted_status(core, update, binding.granted),
               update.message.sequence, binding.granted, effects);
   const NoteKind kind = !was_registered ? NoteKind::Registered
@@ -222,6 +239,9 @@ void enroll(Core& core, Update& update, Effects& effects) {
   core.counters.count(!was_registered ? ControlCounter::Registered
                       : moved         ? ControlCounter::Moved
                                       : ControlCounter::Refreshed);
+  if (update.peer != forwarding::kNoPeer) {
+    offer_nearer(core, binding, core.members.peers()[update.peer], update.now);
+  }
 }
 
 }  // namespace
@@ -233,12 +253,19 @@ void process_binding_update(Core& core, Update update, Effects& effects) {
     return;
   }
   // Valid: its sequence number counts, whatever becomes of the request.
-  if (update.entry != nullptr) {
+  if (update.entry != nullptr && !update.entry->global()) {
     update.entry->sequence = update.message.sequence;
   }
-  core.authenticator->remember({update.message, update.mobility_header, update.home_address,
-                                update.care_of_address, update.security_association});
+  core.authenticator->remember({update.message,
+                                update.mobility_header,
+                                update.home_address,
+                                update.care_of_address,
+                                update.security_association,
+                                {}});
   if (update.removes()) {
+    if (acknowledge_late_deregistration(core, update, effects)) {
+      return;
+    }
     if (passes(core, update, deregistration_rules(), effects)) {
       deregister(core, update, effects);
     }
@@ -248,44 +275,101 @@ void process_binding_update(Core& core, Update update, Effects& effects) {
   }
 }
 
+namespace {
+
+void expire(Core& core, Binding& binding, const Now& now, Effects& effects) {
+  if (binding.state == BindingState::Remembered) {
+    erase(core, binding);
+    return;
+  }
+  const Note note{binding.leaving ? NoteKind::Deregistered : NoteKind::Expired,
+                  binding.home_address, binding.care_of_address, BindingStatus::Accepted, 0};
+  core.counters.count(binding.leaving ? ControlCounter::Deregistered : ControlCounter::Expired);
+  if (binding.global()) {
+    drop_global(core, binding, now, effects);
+    effects.add(note);
+    return;
+  }
+  effects.add(forwarding::RemoveBinding{binding.home_address});
+  effects.add(note);
+  if (core.members.alone()) {
+    cancel_switch(core, core.bindings.slot_of(binding));
+    replace_prefixes(core, binding, {}, effects);
+    erase(core, binding);
+  } else {
+    withdraw(core, binding, now, effects);
+  }
+}
+
+void request_refresh(Core& core, Binding& binding, Effects& effects) {
+  ++binding.refresh_requests;
+  // RFC 6275 §6.1.2; by type 2 routing header (rulings §9).
+  const Envelope envelope{core.own_address(), binding.care_of_address.address(),
+                          binding.home_address};
+  send_message(effects, envelope, wire::protocol::kMobility, wire::kMinimumMtu,
+               [&](MutableBytes buffer) {
+                 return wire::start_binding_refresh_request(buffer).finish(
+                     envelope.source, envelope.final_destination());
+               });
+  core.counters.count(ControlCounter::RefreshRequestsSent);
+}
+
+void install_again(Core& core, Binding& binding, Effects& effects) {
+  binding.not_installed = false;
+  if (!binding.global()) {
+    return;
+  }
+  forward_over_link(core, binding, effects);
+  for (const Prefix& prefix : binding.prefixes) {
+    if (*core.bindings.owner_of(prefix) == binding.home_address) {
+      effects.add(forwarding::SetPrefix{prefix, binding.home_address});
+    }
+  }
+}
+
+}  // namespace
+
 void binding_timer(Core& core, BindingSlot slot, const Now& now, Effects& effects) {
   Binding& binding = core.bindings.at(slot);
   binding.timer = kNoTimer;
   if (now.instant >= binding.expires) {
-    if (binding.registered()) {
-      effects.add(forwarding::RemoveBinding{binding.home_address});
-      effects.add(Note{NoteKind::Expired, binding.home_address, binding.care_of_address,
-                       BindingStatus::Accepted, 0});
-      core.counters.count(ControlCounter::Expired);
-    }
-    erase(core, binding);
+    expire(core, binding, now, effects);
     return;
   }
-  if (binding.path_mtu != forwarding::kPathMtuUnknown && now.instant >= binding.path_mtu_expires) {
-    binding.path_mtu = forwarding::kPathMtuUnknown;
-    forward_to(core, binding, effects);
+  if (binding.not_installed && now.instant >= binding.install_at) {
+    install_again(core, binding, effects);
   }
-  const unsigned requests = binding.refresh_requests;
-  const Duration lead =
-      std::min<Duration>(core.config.refresh_request_lead, Duration(binding.granted.seconds()) / 2);
-  if (lead > Duration::zero() && requests < kMaxRefreshRequests &&
-      now.instant >= binding.expires - lead / (1U << requests)) {
-    ++binding.refresh_requests;
-    // RFC 6275 §6.1.2; by type 2 routing header (rulings §9).
-    const Envelope envelope{core.own_address(), binding.care_of_address.address(),
-                            binding.home_address};
-    send_message(effects, envelope, wire::protocol::kMobility, wire::kMinimumMtu,
-                 [&](MutableBytes buffer) {
-                   return wire::start_binding_refresh_request(buffer).finish(
-                       envelope.source, envelope.final_destination());
-                 });
-    core.counters.count(ControlCounter::RefreshRequestsSent);
+  if (binding.registered()) {
+    if (binding.path_mtu != forwarding::kPathMtuUnknown &&
+        now.instant >= binding.path_mtu_expires) {
+      binding.path_mtu = forwarding::kPathMtuUnknown;
+      forward_to(core, binding, effects);
+    }
+    if (!core.members.alone() && now.instant >= binding.share_at) {
+      refresh_copies(core, binding, now);
+    }
+    if (const auto due = next_refresh_request(core, binding); due && now.instant >= *due) {
+      request_refresh(core, binding, effects);
+    }
   }
   schedule(core, binding);
 }
 
-bool undo_refused_update(Core& core, const Now& now, Effects& effects) {
+bool undo_refused_update(Core& core, const Now& now, const forwarding::ForwardingUpdate& refused,
+                         Effects& effects) {
   if (!core.last_update) {
+    const auto* set = std::get_if<forwarding::SetBinding>(&refused);
+    const auto* prefix = std::get_if<forwarding::SetPrefix>(&refused);
+    if (set == nullptr && prefix == nullptr) {
+      return false;
+    }
+    Binding* binding = core.bindings.find(set != nullptr ? set->home_address : prefix->owner);
+    if (binding != nullptr && binding->global()) {
+      binding->not_installed = true;
+      binding->install_at = now.instant + kInstallRetry;
+      schedule(core, *binding);
+      core.counters.count(ControlCounter::TableRefused);
+    }
     return false;
   }
   const ReplyContext reply = *std::exchange(core.last_update, std::nullopt);
@@ -299,7 +383,7 @@ bool undo_refused_update(Core& core, const Now& now, Effects& effects) {
   effects.add(Note{NoteKind::TableRefused, reply.home_address, binding->care_of_address,
                    BindingStatus::InsufficientResources, 0});
   core.counters.count(ControlCounter::TableRefused);
-  remember_sequence_only(core, *binding, now);
+  withdraw(core, *binding, now, effects);
   return true;
 }
 
@@ -312,7 +396,7 @@ bool remove_binding(Core& core, const HomeAddress& home_address, const Now& now,
   effects.add(
       Note{NoteKind::Removed, home_address, binding->care_of_address, BindingStatus::Accepted, 0});
   core.counters.count(ControlCounter::Removed);
-  remember_sequence_only(core, *binding, now);
+  withdraw(core, *binding, now, effects);
   return true;
 }
 

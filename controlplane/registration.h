@@ -21,6 +21,7 @@ struct Update {
   HomeAddress home_address;
   CareOfAddress care_of_address;
   std::uint32_t security_association = 0;
+  std::uint16_t peer = forwarding::kNoPeer;  // the home agent that forwarded it over its HAHA link
 
   // Filled in on the way.
   Binding* entry = nullptr;  // registered or remembered, when there is one
@@ -42,9 +43,9 @@ void binding_timer(Core& core, BindingSlot slot, const Now& now, Effects& effect
 
 // A forwarding table refused an effect of the last event. If that was a registration, it is undone
 // as a whole and answered by status 130; the effects still to come from it must not be carried out.
-// False: it was something else (a path MTU), the tables keep what they had, and nothing needs to be
-// undone.
-bool undo_refused_update(Core& core, const Now& now, Effects& effects);
+// False: it was something else, and is tried again if it was a global binding.
+bool undo_refused_update(Core& core, const Now& now, const forwarding::ForwardingUpdate& refused,
+                         Effects& effects);
 
 // Ends a binding by an operator's wish; false when there is none.
 bool remove_binding(Core& core, const HomeAddress& home_address, const Now& now, Effects& effects);

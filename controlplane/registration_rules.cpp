@@ -34,9 +34,10 @@ Step care_of_address_is_routable(Core&, Update& update) {
 
 // Step 3. RFC 6275 §5.1, RFC 4285 §5.
 Step is_authentic(Core& core, Update& update) {
+  const Timestamp floor = update.entry != nullptr ? update.entry->version.time : Timestamp{};
   const auto result = core.authenticator->verify(
       update.now, {update.message, update.mobility_header, update.home_address,
-                   update.care_of_address, update.security_association});
+                   update.care_of_address, update.security_association, floor});
   if (const auto* accepted = std::get_if<Authenticated>(&result)) {
     update.protection = accepted->reply;
     return Step::go_on();
@@ -63,13 +64,23 @@ Step has_no_nonce_indices(Core&, Update& update) {
 
 // Step 7. RFC 6275 §9.5.1, and the memory that the authenticator keeps beyond a binding's life.
 Step sequence_is_newer(Core& core, Update& update) {
-  const auto remembered = update.entry != nullptr
-                              ? std::optional(update.entry->sequence)
-                              : core.authenticator->last_sequence(update.home_address);
+  const auto remembered = last_sequence(core, update);
   if (remembered && !update.message.sequence.is_newer_than(*remembered)) {
     return Step::reject(BindingStatus::SequenceOutOfWindow);
   }
   return Step::go_on();
+}
+
+// Rulings §6: what comes from a mobile node that has just registered at a peer was delayed. Its
+// de-registration does no harm; with its new primary dead it may come back at once.
+Step is_not_of_a_former_mobile_node(Core& core, Update& update) {
+  if (update.entry == nullptr || !update.entry->global() || update.removes()) {
+    return Step::go_on();
+  }
+  const auto former = core.formers.find(core.bindings.slot_of(*update.entry));
+  const bool fresh = former != core.formers.end() && update.now.instant < former->second.until &&
+                     core.members.of_rank(former->second.successor).up;
+  return fresh ? Step::reject(BindingStatus::SequenceOutOfWindow) : Step::go_on();
 }
 
 // Step 8. RFC 6275 §9.5.1: bindings here are home registrations, all of them.
@@ -108,7 +119,7 @@ Step has_binding_to_remove(Core&, Update& update) {
 
 // Step 12. Draft §5.1 (R5): not before the home agent is ready; what is registered stays so.
 Step serves_registrations(Core& core, Update& update) {
-  if (!core.serving && !update.registered()) {
+  if (!core.serving() && !update.registered()) {
     return Step::reject(BindingStatus::HomeRegistrationNotSupported);
   }
   return Step::go_on();
@@ -163,7 +174,8 @@ Step mobile_node_is_known(Core& core, Update& update) {
 
 // Step 15. Resources.
 Step there_is_room(Core& core, Update& update) {
-  if (!update.registered() && core.bindings.registered() >= core.config.max_bindings) {
+  const bool held = update.entry != nullptr && update.entry->live();
+  if (!held && core.bindings.live() >= core.config.max_bindings) {
     return Step::reject(BindingStatus::InsufficientResources);
   }
   return Step::go_on();
@@ -240,7 +252,7 @@ Step prefixes_are_free(Core& core, Update& update) {
   std::size_t wanted = 0;
   for (const Prefix& prefix : update.prefixes) {
     const HomeAddress* owner = core.bindings.owner_of(prefix);
-    if (owner != nullptr && *owner != update.home_address) {
+    if (owner != nullptr && !core.bindings.has_claim(prefix, update.home_address)) {
       return Step::reject(BindingStatus::NotAuthorizedForPrefix);
     }
     wanted += owner == nullptr ? 1U : 0U;
@@ -265,10 +277,25 @@ Step home_address_is_no_duplicate(Core& core, Update& update) {
       std::ranges::any_of(core.config.nemo_pools, [&](const config::NemoPool& pool) {
         return is_base(pool.pool, pool.prefix_length);
       });
-  if (anycast || home == core.own_address() || home == core.discovery_address()) {
+  const bool of_a_peer = std::ranges::any_of(core.config.haha.peers, [&](const config::Peer& peer) {
+    return peer.address.address() == home;
+  });
+  if (anycast || of_a_peer || home == core.own_address() || home == core.discovery_address()) {
     return Step::reject(BindingStatus::DuplicateAddressDetectionFailed);
   }
   return Step::go_on();
+}
+
+// A14 (draft §5.5 against RFC 5142 §5): by default a mobile node that was asked to change
+// and stays is served on.
+Step stays_by_permission(Core& core, Update& update) {
+  if (!core.config.haha.strict_switch || !update.registered()) {
+    return Step::go_on();
+  }
+  const auto pending = core.switches.find(core.bindings.slot_of(*update.entry));
+  return pending != core.switches.end() && pending->second.sent > 0
+             ? Step::reject(BindingStatus::AdministrativelyProhibited)
+             : Step::go_on();
 }
 
 constexpr Rule kValidity[] = {
@@ -278,6 +305,7 @@ constexpr Rule kValidity[] = {
     is_authentic,
     has_no_nonce_indices,
     sequence_is_newer,
+    is_not_of_a_former_mobile_node,
     registration_type_is_the_same,
     mobile_router_registers_at_home,
     is_home_registration,
@@ -288,22 +316,26 @@ constexpr Rule kDeregistration[] = {
 };
 
 constexpr Rule kRegistration[] = {
-    serves_registrations,
-    home_address_is_on_home_subnet,
-    has_home_address_option,
-    care_of_address_is_away,
-    is_no_proxy_registration,
-    mobile_node_is_known,
-    there_is_room,
-    router_flag_is_the_same,
-    mobile_routers_are_served,
-    explicit_prefixes_are_good,
-    implicit_prefixes_are_known,
-    prefixes_are_free,
-    home_address_is_no_duplicate,
+    serves_registrations,       home_address_is_on_home_subnet,
+    has_home_address_option,    care_of_address_is_away,
+    is_no_proxy_registration,   mobile_node_is_known,
+    stays_by_permission,        there_is_room,
+    router_flag_is_the_same,    mobile_routers_are_served,
+    explicit_prefixes_are_good, implicit_prefixes_are_known,
+    prefixes_are_free,          home_address_is_no_duplicate,
 };
 
 }  // namespace
+
+std::optional<SequenceNumber> last_sequence(const Core& core, const Update& update) {
+  const Binding* entry = update.entry;
+  // Of a global binding the number is another home agent's, unless we had the mobile node just now
+  // (rulings §3, §6).
+  if (entry != nullptr && (entry->registered() || update.now.instant < entry->sequence_until)) {
+    return entry->sequence;
+  }
+  return core.authenticator->last_sequence(update.home_address);
+}
 
 std::span<const Rule> validity_rules() { return kValidity; }
 std::span<const Rule> deregistration_rules() { return kDeregistration; }

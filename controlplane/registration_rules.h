@@ -25,6 +25,9 @@ struct Step {
 
 using Rule = Step (*)(Core&, Update&);
 
+// The number that the update's has to be newer than; nullopt: any will do.
+std::optional<SequenceNumber> last_sequence(const Core& core, const Update& update);
+
 // Steps 2 to 10: is this a valid update at all? What fails here changes nothing.
 std::span<const Rule> validity_rules();
 // Step 11 on, for a de-registration.

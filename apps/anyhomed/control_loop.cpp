@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <span>
+#include <utility>
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -25,6 +26,8 @@ constexpr Duration kLinger = std::chrono::microseconds(50);
 // A worker may have left out a wake-up in the last 100 µs; so, while packets come, not longer than
 // this.
 constexpr Duration kShortSleep = std::chrono::milliseconds(1);
+// From the last HELLO to the end of the workers.
+constexpr Duration kFarewell = std::chrono::milliseconds(100);
 constexpr Duration kPuntsAreRecent = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -79,6 +82,9 @@ void ControlLoop::watch(int fd) {
 
 void ControlLoop::run() {
   Instant idle_since{};
+  effects_.clear();
+  agent_.start(read_now(), effects_);
+  run_effects(read_now());
   while (!stopped_) {
     const Now now = read_now();
     if (round(now)) {
@@ -88,7 +94,7 @@ void ControlLoop::run() {
     }
   }
   if (host_ != nullptr && host_->announced()) {
-    (void)host_->announce(false);
+    (void)host_->announce(std::nullopt);
   }
 }
 
@@ -115,9 +121,21 @@ bool ControlLoop::round(const Now& now) {
   };
   busy = telemetry_.answer_one(answer) || busy;
   if (phase_ == Phase::Stopping && now.instant >= stop_at_) {
-    stopped_ = true;
+    stop(now);
   }
   return busy;
+}
+
+// The last word to the peers goes out while the workers still run.
+void ControlLoop::stop(const Now& now) {
+  if (agent_.peers().empty() || std::exchange(farewell_said_, true)) {
+    stopped_ = true;
+    return;
+  }
+  effects_.clear();
+  agent_.leave(now, effects_);
+  run_effects(now);
+  stop_at_ = now.instant + kFarewell;
 }
 
 unsigned ControlLoop::serve_punts(const Now& now) {
@@ -191,30 +209,52 @@ void ControlLoop::supervise(const Now& now) {
     return;
   }
   const bool mirrored = host_ == nullptr || host_->synchronized();
-  const bool fit = supervisor_.fit();
   // An overrun of the mirror while serving is no reason to withdraw: forwarding goes on.
-  const bool serve = fit && (mirrored || phase_ == Phase::Serving);
-  if (serve != (phase_ == Phase::Serving)) {
-    set_serving(serve, fit ? "waiting for the kernel's tables" : supervisor_.reason());
+  const bool able = supervisor_.fit() && (mirrored || able_);
+  if (able != able_) {
+    able_ = able;
+    unable_because_ = supervisor_.fit() ? "waiting for the kernel's tables" : supervisor_.reason();
+    effects_.clear();
+    agent_.set_able(now, able, effects_);
+    run_effects(now);
   }
+  follow_serving();
 }
 
-void ControlLoop::set_serving(bool serving, const std::string& reason) {
-  if (!serving && phase_ != Phase::Serving) {
+void ControlLoop::run_effects(const Now& now) { executor_.run(now, effects_); }
+
+void ControlLoop::follow_serving() {
+  const bool reachable = able_ && agent_.ready();
+  const Phase wanted = !reachable          ? Phase::NotServing
+                       : agent_.draining() ? Phase::Draining
+                                           : Phase::Serving;
+  if (wanted == phase_ || (phase_ == Phase::Starting && wanted == Phase::NotServing)) {
     return;
   }
-  agent_.set_serving(serving);
+  std::optional<std::uint32_t> metric;
+  if (wanted == Phase::Serving) {
+    metric = config_.runtime.route_metric;
+  } else if (wanted == Phase::Draining) {
+    metric = config_.runtime.draining_route_metric;
+  }
   if (host_ != nullptr) {
-    if (auto done = host_->announce(serving); !done) {
+    if (auto done = host_->announce(metric); !done) {
       log::error("announcement {}", done.error());
     }
   }
-  if (serving) {
-    log::notice("serving home-prefix={}", config_.home_agent.home_prefixes.front().to_string());
-    phase_ = Phase::Serving;
-  } else {
-    log::error("not-serving reason=\"{}\"; the home prefix is withdrawn", reason);
-    phase_ = Phase::NotServing;
+  phase_ = wanted;
+  switch (wanted) {
+    case Phase::Serving:
+      log::notice("serving home-prefix={}", config_.home_agent.home_prefixes.front().to_string());
+      break;
+    case Phase::Draining:
+      log::notice("draining bindings={}; the home prefix has metric {}",
+                  agent_.bindings().registered(), *metric);
+      break;
+    default:
+      log::error("not-serving reason=\"{}\"; the home prefix is withdrawn",
+                 able_ ? "no link to the set" : unable_because_);
+      break;
   }
 }
 
@@ -228,9 +268,11 @@ void ControlLoop::take_signals(const Now& now) {
     log::notice("stopping signal={} forwarding-goes-on-for-ms={}",
                 info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM",
                 config_.runtime.stop_delay.count());
-    agent_.set_serving(false);
+    effects_.clear();
+    agent_.set_able(now, false, effects_);
+    run_effects(now);
     if (host_ != nullptr && host_->announced()) {
-      if (auto done = host_->announce(false); !done) {
+      if (auto done = host_->announce(std::nullopt); !done) {
         log::error("withdrawal {}", done.error());
       }
     }

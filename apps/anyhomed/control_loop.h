@@ -33,7 +33,7 @@ class ControlLoop {
   void run();
 
  private:
-  enum class Phase : std::uint8_t { Starting, Serving, NotServing, Stopping };
+  enum class Phase : std::uint8_t { Starting, Serving, Draining, NotServing, Stopping };
 
   void open_epoll();
   void watch(int fd);
@@ -42,7 +42,10 @@ class ControlLoop {
   unsigned serve_punts(const Now& now);
   void serve_punt(const Now& now, rte_mbuf* packet);
   void supervise(const Now& now);
-  void set_serving(bool serving, const std::string& reason);
+  // Announces or withdraws the home prefix as the host and the set have it.
+  void follow_serving();
+  void run_effects(const Now& now);
+  void stop(const Now& now);
   void take_signals(const Now& now);
   void sleep(const Now& now);
   [[nodiscard]] bool rings_empty() const;
@@ -64,7 +67,10 @@ class ControlLoop {
   Phase phase_ = Phase::Starting;
   Instant next_look_{};
   Instant stop_at_{};
+  bool able_ = false;  // workers and ports are fit, and the kernel's tables known
+  std::string unable_because_ = "starting";
   Instant last_punt_{};
+  bool farewell_said_ = false;
   bool stopped_ = false;
 };
 

@@ -1,8 +1,11 @@
 #include "apps/anyhomed/effect_executor.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "apps/anyhomed/log.h"
+#include "apps/anyhomed/note_log.h"
 
 namespace anyhome {
 namespace {
@@ -21,9 +24,10 @@ Prefix key_of(const ForwardingUpdate& update) {
   return std::visit(Key{}, update);
 }
 
-bool is_removal(const ForwardingUpdate& update) {
+// What may not be given up: it is tried again until there is room.
+bool is_lasting(const ForwardingUpdate& update) {
   return std::holds_alternative<RemoveBinding>(update) ||
-         std::holds_alternative<RemovePrefix>(update);
+         std::holds_alternative<RemovePrefix>(update) || std::holds_alternative<SetPeer>(update);
 }
 
 }  // namespace
@@ -37,7 +41,7 @@ bool EffectExecutor::apply(const ForwardingUpdate& update) {
   if (applied) {
     return true;
   }
-  if (is_removal(update)) {
+  if (is_lasting(update)) {
     deferred_.push_back(update);
     return true;
   }
@@ -54,7 +58,7 @@ void EffectExecutor::retry_deferred() {
 void EffectExecutor::run(const Now& now, const control::Effects& effects) {
   control::Effects instead;
   for (const control::Effect& effect : effects.list()) {
-    bool refused = false;
+    std::optional<ForwardingUpdate> refused;
     std::visit(
         [&](const auto& one) {
           using T = std::decay_t<decltype(one)>;
@@ -65,11 +69,13 @@ void EffectExecutor::run(const Now& now, const control::Effects& effects) {
           } else if constexpr (std::is_same_v<T, control::Note>) {
             log(now, one);
           } else {
-            refused = !apply(ForwardingUpdate(one));
+            if (!apply(ForwardingUpdate(one))) {
+              refused = one;
+            }
           }
         },
         effect);
-    if (refused && agent_.on_refused(now, instead)) {
+    if (refused && agent_.on_refused(now, *refused, instead)) {
       run(now, instead);  // only removals, packets and notes: it cannot be refused again
       return;
     }
@@ -77,54 +83,15 @@ void EffectExecutor::run(const Now& now, const control::Effects& effects) {
 }
 
 void EffectExecutor::log(const Now& now, const control::Note& note) {
-  using control::NoteKind;
-  const bool chatty = note.kind == NoteKind::Refreshed;
-  if (chatty) {
-    log::debug("refreshed home-address={} care-of-address={} lifetime={}",
-               note.home_address.to_string(), note.care_of_address.to_string(), note.value);
-    return;
-  }
-  if (!log_budget_.take(now.instant)) {
+  const bool limited = note.kind != control::NoteKind::Refreshed && !is_about_set(note);
+  if (limited && !log_budget_.take(now.instant)) {
     ++lines_suppressed_;
     return;
   }
-  if (lines_suppressed_ != 0) {
-    log::info("lines-not-written={}", lines_suppressed_);
-    lines_suppressed_ = 0;
+  if (limited && lines_suppressed_ != 0) {
+    log::info("lines-not-written={}", std::exchange(lines_suppressed_, 0));
   }
-  const std::string home = note.home_address.to_string();
-  const std::string care_of = note.care_of_address.to_string();
-  switch (note.kind) {
-    case NoteKind::Registered:
-      log::info("registered home-address={} care-of-address={} lifetime={}", home, care_of,
-                note.value);
-      break;
-    case NoteKind::Moved:
-      log::info("moved home-address={} care-of-address={} lifetime={}", home, care_of, note.value);
-      break;
-    case NoteKind::Deregistered:
-      log::info("deregistered home-address={}", home);
-      break;
-    case NoteKind::Expired:
-      log::info("expired home-address={} care-of-address={}", home, care_of);
-      break;
-    case NoteKind::Removed:
-      log::notice("removed home-address={} by=operator", home);
-      break;
-    case NoteKind::Refused:
-      log::info("refused home-address={} care-of-address={} status={} reason={}", home, care_of,
-                static_cast<unsigned>(note.status), wire::to_string(note.status));
-      break;
-    case NoteKind::TableRefused:
-      log::warning("table-full home-address={} status=130; raise max-bindings or max-prefixes",
-                   home);
-      break;
-    case NoteKind::PathMtuLowered:
-      log::info("path-mtu home-address={} care-of-address={} mtu={}", home, care_of, note.value);
-      break;
-    case NoteKind::Refreshed:
-      break;
-  }
+  log_note(note, agent_.config());
 }
 
 }  // namespace anyhome

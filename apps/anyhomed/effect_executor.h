@@ -33,8 +33,8 @@ class EffectExecutor {
   control::HomeAgent& agent_;
   dataplane::ForwardingTables& tables_;
   Injector& injector_;
-  // Removals that were refused because too much waits for its grace period. They cannot be given
-  // up, and a later update of the same key takes their place.
+  // Updates that were refused because too much waits for its grace period, and cannot be given up.
+  // A later update of the same key takes their place.
   std::deque<forwarding::ForwardingUpdate> deferred_;
   std::uint64_t refusals_ = 0;
   TokenBucket log_budget_{100, 200};  // lines per second: a storm must not become a storm of lines

@@ -390,7 +390,7 @@ void HostBridge::set_carrier(std::uint16_t port, bool up) {
   }
 }
 
-HostBridge::Done HostBridge::announce(bool serving) {
+HostBridge::Done HostBridge::announce(std::optional<std::uint32_t> metric) {
   std::vector<Prefix> prefixes = config_.home_agent.home_prefixes;
   for (const config::NemoPool& pool : config_.home_agent.nemo_pools) {
     const bool covered = std::ranges::any_of(
@@ -400,14 +400,13 @@ HostBridge::Done HostBridge::announce(bool serving) {
     }
   }
   for (const Prefix& prefix : prefixes) {
-    auto done = serving
-                    ? netlink_.set_home_route(tun_.ifindex(), prefix, config_.runtime.route_metric)
-                    : netlink_.remove_home_route(tun_.ifindex(), prefix);
+    auto done = metric ? netlink_.set_home_route(tun_.ifindex(), prefix, *metric)
+                       : netlink_.remove_home_route(tun_.ifindex(), prefix);
     if (!done) {
       return done;
     }
   }
-  announced_ = serving;
+  announced_metric_ = metric;
   return {};
 }
 

@@ -54,9 +54,11 @@ class HostBridge {
   void hold(const Now& now, const forwarding::PuntMetadata& metadata, ByteView packet);
 
   void set_carrier(std::uint16_t port, bool up);
-  // Announces or withdraws the home prefixes and the pools of mobile networks.
-  Done announce(bool serving);
-  [[nodiscard]] bool announced() const { return announced_; }
+  // Announces the home prefixes and the pools of mobile networks by kernel routes with this metric;
+  // nullopt: withdraws them.
+  Done announce(std::optional<std::uint32_t> metric);
+  [[nodiscard]] bool announced() const { return announced_metric_.has_value(); }
+  [[nodiscard]] std::optional<std::uint32_t> announced_metric() const { return announced_metric_; }
 
   [[nodiscard]] bool synchronized() const { return netlink_.synchronized(); }
   [[nodiscard]] const HostCounters& counters() const { return counters_; }
@@ -104,7 +106,7 @@ class HostBridge {
   std::vector<host::HostEvent> events_;
   Instant next_use_check_{};
   Instant netlink_retry_{};
-  bool announced_ = false;
+  std::optional<std::uint32_t> announced_metric_;
   HostCounters counters_;
 };
 

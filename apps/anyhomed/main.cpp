@@ -12,6 +12,7 @@
 #include <rte_errno.h>
 #include <rte_version.h>
 
+#include "apps/anyhomed/boot_epoch.h"
 #include "apps/anyhomed/clock.h"
 #include "apps/anyhomed/command_line.h"
 #include "apps/anyhomed/control_loop.h"
@@ -151,8 +152,14 @@ int run(const config::Config& config, const std::vector<std::string>& eal_argume
     return fail(done.error());
   }
   std::random_device random;
-  control::HomeAgent agent(config.home_agent, read_now(),
-                           (std::uint64_t{random()} << 32U) | random());
+  const Now now = read_now();
+  const std::uint32_t epoch = config.home_agent.haha.alone()
+                                  ? 1
+                                  : next_boot_epoch(config.runtime.state_directory + "/epoch-" +
+                                                        config.home_agent.address.to_string(),
+                                                    now.wall);
+  control::HomeAgent agent(config.home_agent, now, (std::uint64_t{random()} << 32U) | random(),
+                           epoch);
   log_start(config, **plane);
   // Routes that are known already are published before the first packet comes in.
   while ((*plane)->tables().maintain(~0U)) {

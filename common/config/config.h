@@ -186,6 +186,8 @@ struct Runtime {
   std::chrono::milliseconds stop_delay{2000};     // forwarding goes on after the route is gone
   std::chrono::milliseconds worker_timeout{500};  // no progress for this long: not ready
   std::uint32_t route_metric = 4096;
+  std::uint32_t draining_route_metric = 8192;
+  std::string state_directory = "/var/lib/anyhome";  // what outlives a restart: the boot epoch
   std::string log_level = "info";
   friend bool operator==(const Runtime&, const Runtime&) = default;
 };

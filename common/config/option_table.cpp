@@ -443,6 +443,21 @@ const Option kOptions[] = {
        return assign(c.runtime.route_metric, parse_number<std::uint32_t>(v, 1));
      },
      [](const Config& c, View) { return std::to_string(c.runtime.route_metric); }},
+    {kRun, "draining-route-metric", "NUMBER", "metric of the home prefix while draining", false,
+     [](Config& c, View, View v) {
+       return assign(c.runtime.draining_route_metric, parse_number<std::uint32_t>(v, 1));
+     },
+     [](const Config& c, View) { return std::to_string(c.runtime.draining_route_metric); }},
+    {kRun, "state-directory", "DIRECTORY", "where a home agent with peers keeps its boot epoch",
+     false,
+     [](Config& c, View, View v) -> Result {
+       if (v.empty()) {
+         return std::unexpected("empty");
+       }
+       c.runtime.state_directory = v;
+       return {};
+     },
+     [](const Config& c, View) { return c.runtime.state_directory; }},
     {kRun, "stop-delay", "MILLISECONDS",
      "how long to go on forwarding after the home prefix is withdrawn", false,
      [](Config& c, View, View v) {

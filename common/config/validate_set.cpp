@@ -43,6 +43,10 @@ class SetValidation {
   }
 
   void times() {
+    if (config_.runtime.draining_route_metric <= config_.runtime.route_metric) {
+      mistake("draining-route-metric", std::to_string(config_.runtime.draining_route_metric),
+              "not above route-metric, so draining would attract traffic", "make it larger");
+    }
     if (set_.hello_lifetime < set_.hello_interval) {
       mistake("hello-lifetime", std::to_string(set_.hello_lifetime.count()),
               "shorter than hello-interval, so every peer would be down between two HELLOs",

@@ -63,7 +63,9 @@ Sent take_apart(ByteView packet);
 struct HomeAgentFixture {
   explicit HomeAgentFixture(const config::HomeAgent& config = insecure_config())
       : agent(config, now, 1) {
-    agent.set_serving(true);
+    agent.start(now, effects);
+    agent.set_able(now, true, effects);
+    effects.clear();
   }
 
   Now now{Instant{std::chrono::seconds(1000)}, WallTime{std::chrono::seconds(1767225600)}};

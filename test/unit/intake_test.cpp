@@ -192,7 +192,7 @@ TEST_CASE("home agent discovery answers with our address", "[intake][discovery]"
   CHECK(wire::DiscoveryReply::parse(fixture.sent().front().message)->mobile_router_support);
 
   SECTION("not while not serving (R103)") {
-    fixture.agent.set_serving(false);
+    fixture.agent.set_able(fixture.now, false, fixture.effects);
     fixture.receive(request(false));
     CHECK(fixture.sent().empty());
   }

@@ -247,13 +247,13 @@ TEST_CASE("registration decision table", "[registration]") {
 TEST_CASE("statuses that depend on configuration or load", "[registration]") {
   SECTION("131 while not serving, but a refresh goes through") {
     HomeAgentFixture fixture;
-    fixture.agent.set_serving(false);
+    fixture.agent.set_able(fixture.now, false, fixture.effects);
     CHECK(fixture.update({}) == BindingStatus::HomeRegistrationNotSupported);
-    fixture.agent.set_serving(true);
+    fixture.agent.set_able(fixture.now, true, fixture.effects);
     UpdateSpec spec;
     spec.sequence = 2;
     CHECK(fixture.update(spec) == BindingStatus::Accepted);
-    fixture.agent.set_serving(false);
+    fixture.agent.set_able(fixture.now, false, fixture.effects);
     spec.sequence = 3;
     CHECK(fixture.update(spec) == BindingStatus::Accepted);
   }

@@ -242,7 +242,8 @@ TEST_CASE("what the tables refuse is undone and answered by 130", "[registration
   spec.flags |= kRouter;
   fixture.update(spec);
   fixture.effects.clear();
-  CHECK(fixture.agent.on_refused(fixture.now, fixture.effects));
+  const forwarding::SetBinding refused{};
+  CHECK(fixture.agent.on_refused(fixture.now, refused, fixture.effects));
   CHECK(fixture.order() == Names{"remove", "send", "note"});
   CHECK(fixture.acknowledgement()->status == BindingStatus::InsufficientResources);
   CHECK(fixture.sent().front().header.destination == kCareOf.address());
@@ -256,7 +257,8 @@ TEST_CASE("a refusal that is no registration's undoes nothing", "[registration]"
   fixture.update({});
   fixture.run_for(std::chrono::seconds(1));  // another event
   fixture.effects.clear();
-  CHECK_FALSE(fixture.agent.on_refused(fixture.now, fixture.effects));
+  const forwarding::SetBinding refused{};
+  CHECK_FALSE(fixture.agent.on_refused(fixture.now, refused, fixture.effects));
   CHECK(fixture.effects.empty());
   CHECK(fixture.agent.bindings().registered() == 1);
 }
