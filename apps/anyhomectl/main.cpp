@@ -11,6 +11,7 @@
 
 #include "apps/anyhomectl/table.h"
 #include "apps/anyhomectl/telemetry_client.h"
+#include "apps/anyhomectl/views.h"
 
 namespace anyhome::ctl {
 namespace {
@@ -20,84 +21,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-
-// Something that can be shown, and its columns.
-struct View {
-  std::string_view name;
-  std::string_view help;
-  std::vector<Column> columns;      // none: fields, not rows
-  std::string_view hide_when_zero;  // rows whose number is 0 are left out without --all
-};
-
-const std::vector<View>& views() {
-  static const std::vector<View> kViews = {
-      {"status", "state of the agent", {}, ""},
-      {"bindings",
-       "registered mobile nodes",
-       {{"home_address", "HOME ADDRESS"},
-        {"care_of_address", "CARE-OF ADDRESS"},
-        {"lifetime", "LIFETIME"},
-        {"remaining", "LEFT"},
-        {"sequence", "SEQ"},
-        {"flags", "FLAGS"},
-        {"age", "AGE"},
-        {"path_mtu", "PATH-MTU"},
-        {"prefixes", "MOBILE NETWORK PREFIXES"}},
-       ""},
-      {"routes", "routes that packets go by", {{"prefix", "PREFIX"}, {"next_hop", "NEXT HOP"}}, ""},
-      {"neighbors",
-       "link-layer addresses of next hops",
-       {{"address", "ADDRESS"}, {"port", "PORT"}, {"mac", "MAC"}, {"state", "STATE"}},
-       ""},
-      {"ports",
-       "ports and what their drivers count",
-       {{"name", "PORT"},
-        {"device", "DEVICE"},
-        {"link", "LINK"},
-        {"mac", "MAC"},
-        {"mtu", "MTU"},
-        {"receive_queues", "RXQ"},
-        {"transmit_queues", "TXQ"},
-        {"received", "RECEIVED"},
-        {"sent", "SENT"},
-        {"missed", "IMISSED"},
-        {"no_buffer", "RX-NOMBUF"},
-        {"receive_errors", "RX-ERR"},
-        {"send_errors", "TX-ERR"}},
-       ""},
-      {"workers",
-       "workers and how busy they are",
-       {{"worker", "WORKER"},
-        {"lcore", "LCORE"},
-        {"state", "STATE"},
-        {"busy_percent", "BUSY%"},
-        {"received", "RECEIVED"},
-        {"sent", "SENT"},
-        {"drops", "DROPS"},
-        {"loops", "LOOPS"},
-        {"sleeps", "SLEEPS"},
-        {"queues", "QUEUES"}},
-       ""},
-      {"counters",
-       "everything that is counted but drops; zeros with --all",
-       {{"part", "PART"}, {"name", "COUNTER"}, {"value", "VALUE"}, {"help", "MEANING"}},
-       "value"},
-      {"drops",
-       "drops by reason; zeros with --all",
-       {{"name", "REASON"}, {"value", "PACKETS"}, {"reference", "REFERENCE"}, {"help", "MEANING"}},
-       "value"},
-      {"pools",
-       "packet pools, rings and tables: how full, and how full at worst",
-       {{"kind", "KIND"},
-        {"name", "NAME"},
-        {"used", "USED"},
-        {"capacity", "CAPACITY"},
-        {"worst", "WORST"},
-        {"bytes", "BYTES"}},
-       ""},
-  };
-  return kViews;
-}
 
 struct Options {
   std::string socket;
@@ -113,10 +36,12 @@ std::string usage(const po::options_description& description) {
       "Usage: anyhomectl [options] show VIEW\n"
       "       anyhomectl [options] explain ADDRESS [--from ADDRESS] [--tunnel ADDRESS] [--port "
       "NAME]\n"
-      "       anyhomectl [options] remove HOME-ADDRESS\n\n"
+      "       anyhomectl [options] remove HOME-ADDRESS\n"
+      "       anyhomectl [options] drain [--rate N] | undrain\n"
+      "       anyhomectl [options] switch HOME-ADDRESS PEER\n\n"
       "Views:\n";
   for (const View& view : views()) {
-    text += fmt::format("  {:<10} {}\n", view.name, view.help);
+    text += fmt::format("  {:<15} {}\n", view.name, view.help);
   }
   std::ostringstream options;
   options << description;
@@ -147,6 +72,10 @@ int show(TelemetryClient& client, const View& view, const Options& options) {
     std::cout << (view.columns.empty() ? *fields : Json(rows)).dump(2) << '\n';
   } else if (view.columns.empty()) {
     fmt::print("{}", format_fields(*fields));
+  } else if (view.picture) {
+    for (const Json& row : rows) {
+      fmt::print("{}\n", row.at(std::string(view.columns.front().key)).get<std::string>());
+    }
   } else {
     fmt::print("{}", format_table(view.columns, rows));
   }
@@ -174,16 +103,52 @@ int explain(TelemetryClient& client, const Options& options) {
   return 0;
 }
 
-int remove(TelemetryClient& client, const Options& options) {
-  const auto done = client.ask("remove", options.words[1]);
-  if (!done) {
-    return fail(done.error());
+// A command that changes something: what to send, and what to say when it is done.
+struct Order {
+  std::string_view name;
+  std::size_t words;  // the command's own included
+  std::string_view takes;
+  std::string (*parameters)(const Options&);
+  std::string (*done)(const Json&);
+};
+
+std::string field(const Json& answer, const char* name) {
+  const auto& value = answer.at(name);
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+constexpr Order kOrders[] = {
+    {"remove", 2, "one home address", [](const Options& o) { return o.words[1]; },
+     [](const Json& a) { return "removed the binding of " + field(a, "removed"); }},
+    {"drain", 1, "nothing but --rate", [](const Options& o) { return o.parameters; },
+     [](const Json& a) {
+       return "draining " + field(a, "draining") + " mobile nodes, " + field(a, "rate") +
+              " per second; \"anyhomectl show status\" says when it is safe to stop";
+     }},
+    {"undrain", 1, "nothing", [](const Options&) { return std::string(); },
+     [](const Json& a) { return "serving: " + field(a, "serving"); }},
+    {"switch", 3, "a home address and a peer",
+     [](const Options& o) { return o.words[1] + ",to=" + o.words[2]; },
+     [](const Json& a) {
+       return "asked " + field(a, "home_address") + " over to " + field(a, "to");
+     }},
+};
+
+const Order* find_order(std::string_view name) {
+  for (const Order& order : kOrders) {
+    if (order.name == name) {
+      return &order;
+    }
   }
-  if (options.json) {
-    std::cout << done->dump(2) << '\n';
-  } else {
-    fmt::print("removed the binding of {}\n", done->at("removed").get<std::string>());
+  return nullptr;
+}
+
+int give(TelemetryClient& client, const Order& order, const Options& options) {
+  const auto answer = client.ask(std::string(order.name), order.parameters(options));
+  if (!answer) {
+    return fail(answer.error());
   }
+  fmt::print("{}\n", options.json ? answer->dump(2) : order.done(*answer));
   return 0;
 }
 
@@ -207,16 +172,22 @@ std::expected<std::pair<Action, const View*>, std::string> find_action(const Opt
     }
     return std::unexpected(fmt::format("there is no view \"{}\"", words[1]));
   }
-  if (words[0] == "explain" || words[0] == "remove") {
+  if (words[0] == "explain") {
     if (words.size() != 2) {
-      return std::unexpected(fmt::format("{} takes one address", words[0]));
-    }
-    if (words[0] == "explain") {
-      return std::pair<Action, const View*>(
-          [](TelemetryClient& c, const View*, const Options& o) { return explain(c, o); }, nullptr);
+      return std::unexpected("explain takes one address");
     }
     return std::pair<Action, const View*>(
-        [](TelemetryClient& c, const View*, const Options& o) { return remove(c, o); }, nullptr);
+        [](TelemetryClient& c, const View*, const Options& o) { return explain(c, o); }, nullptr);
+  }
+  if (const Order* order = find_order(words[0])) {
+    if (words.size() != order->words) {
+      return std::unexpected(fmt::format("{} takes {}", order->name, order->takes));
+    }
+    return std::pair<Action, const View*>(
+        [](TelemetryClient& c, const View*, const Options& o) {
+          return give(c, *find_order(o.words[0]), o);
+        },
+        nullptr);
   }
   return std::unexpected(fmt::format("there is no command \"{}\"", words[0]));
 }
@@ -233,8 +204,10 @@ int main_with(int argc, char** argv) {
       "all,a", po::bool_switch(&options.all), "rows that are zero, too")(
       "limit,n", po::value(&options.limit)->default_value(0), "rows at most; 0: all");
   for (const auto& [name, help] :
-       {std::pair("home", "bindings: only this home address"),
+       {std::pair("home", "bindings, global-bindings: only this home address"),
         std::pair("care-of", "bindings: only at this care-of address"),
+        std::pair("peer", "global-bindings: only of this peer"),
+        std::pair("rate", "drain: mobile nodes per second"),
         std::pair("prefix", "bindings: only with this mobile network prefix"),
         std::pair("from", "explain: source of the packet"),
         std::pair("tunnel", "explain: the packet comes in a reverse tunnel from this address"),
@@ -261,7 +234,7 @@ int main_with(int argc, char** argv) {
     fmt::print("anyhomectl {}\n", ANYHOME_VERSION);
     return 0;
   }
-  for (const char* name : {"home", "care-of", "prefix", "from", "tunnel", "port"}) {
+  for (const char* name : {"home", "care-of", "prefix", "peer", "rate", "from", "tunnel", "port"}) {
     if (given.contains(name)) {
       options.parameters += fmt::format("{}{}={}", options.parameters.empty() ? "" : ",", name,
                                         given[name].as<std::string>());

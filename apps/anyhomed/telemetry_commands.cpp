@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "apps/anyhomed/explain.h"
+#include "apps/anyhomed/telemetry_parameters.h"
 #include "common/config/option_table.h"
 #include "common/config/option_values.h"
 
@@ -22,84 +23,6 @@ namespace {
 using dataplane::kTelemetryPage;
 using dataplane::TelemetryReply;
 using dataplane::TelemetryRow;
-
-// Records looked at for one page: a filter that matches little must not hold the control thread.
-constexpr std::uint32_t kRecordsPerPage = 2000;
-
-// "cursor=32,home=2001:db8::1" → a map. An element without "=" is the value of "".
-class Parameters {
- public:
-  explicit Parameters(std::string_view text) {
-    while (!text.empty()) {
-      const std::size_t comma = std::min(text.find(','), text.size());
-      const std::string_view part = text.substr(0, comma);
-      const std::size_t equals = part.find('=');
-      if (equals == std::string_view::npos) {
-        values_[""] = part;
-      } else {
-        values_[std::string(part.substr(0, equals))] = part.substr(equals + 1);
-      }
-      text.remove_prefix(std::min(comma + 1, text.size()));
-    }
-  }
-
-  [[nodiscard]] std::optional<std::string> get(const std::string& name) const {
-    const auto found = values_.find(name);
-    return found == values_.end() ? std::nullopt : std::optional(found->second);
-  }
-  [[nodiscard]] std::optional<Ipv6Address> address(const std::string& name) const {
-    const auto text = get(name);
-    return text ? Ipv6Address::parse(*text) : std::nullopt;
-  }
-  [[nodiscard]] std::uint32_t cursor() const {
-    std::uint32_t value = 0;
-    const std::string text = get("cursor").value_or("0");
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-  }
-  // Names other than these are mistakes.
-  [[nodiscard]] std::string unknown(std::initializer_list<std::string_view> known) const {
-    for (const auto& [name, value] : values_) {
-      if (std::ranges::find(known, name) == known.end()) {
-        return name.empty() ? value : name;
-      }
-    }
-    return "";
-  }
-  // The first of these that has a value that is no address.
-  [[nodiscard]] std::string no_address(std::initializer_list<std::string_view> names) const {
-    for (const std::string_view name : names) {
-      const auto text = get(std::string(name));
-      if (text && !Ipv6Address::parse(*text)) {
-        return *text;
-      }
-    }
-    return "";
-  }
-
- private:
-  std::map<std::string, std::string> values_;
-};
-
-// A page out of rows that are all there.
-TelemetryReply page(std::vector<TelemetryRow> rows, std::uint32_t cursor) {
-  TelemetryReply reply;
-  const std::size_t first = std::min<std::size_t>(cursor, rows.size());
-  const std::size_t last = std::min(first + kTelemetryPage, rows.size());
-  reply.rows.assign(std::make_move_iterator(rows.begin() + static_cast<std::ptrdiff_t>(first)),
-                    std::make_move_iterator(rows.begin() + static_cast<std::ptrdiff_t>(last)));
-  if (last < rows.size()) {
-    reply.fields.emplace_back("next", std::uint64_t{last});
-  }
-  return reply;
-}
-
-std::uint64_t seconds(Duration duration) {
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(std::chrono::floor<std::chrono::seconds>(duration).count(), 0));
-}
-
-std::string text(std::string_view view) { return std::string(view); }
 
 std::string adjacency_text(const dataplane::Adjacency& adjacency,
                            const std::vector<dataplane::Port>& ports) {
@@ -140,6 +63,16 @@ std::string leaf_text(dataplane::LeafValue leaf, const dataplane::ReaderView& vi
   return "";
 }
 
+std::string not_serving_because(const control::HomeAgent& agent, const Supervisor& supervisor) {
+  if (agent.serving()) {
+    return "";
+  }
+  if (agent.draining()) {
+    return agent.drained() ? "drained: it is safe to stop" : "draining";
+  }
+  return agent.ready() ? supervisor.reason() : "waiting for the set";
+}
+
 }  // namespace
 
 const TelemetryCommands::Command TelemetryCommands::kCommands[] = {
@@ -162,6 +95,19 @@ const TelemetryCommands::Command TelemetryCommands::kCommands[] = {
      "port=NAME, cursor=N",
      &TelemetryCommands::explain_packet},
     {"/anyhome/remove", "ends a binding; parameter: HOME-ADDRESS", &TelemetryCommands::remove},
+    {"/anyhome/peers", "other home agents of the set", &TelemetryCommands::peers},
+    {"/anyhome/global-bindings",
+     "mobile nodes registered at peers; parameters: home=ADDRESS, care-of=ADDRESS, peer=NAME, "
+     "cursor=N",
+     &TelemetryCommands::global_bindings},
+    {"/anyhome/sync", "state synchronization with each peer", &TelemetryCommands::sync},
+    {"/anyhome/topology", "a picture of the set; parameters: cursor=N",
+     &TelemetryCommands::topology},
+    {"/anyhome/drain", "asks the mobile nodes over to peers; parameter: rate=N per second",
+     &TelemetryCommands::drain},
+    {"/anyhome/undrain", "ends a drain", &TelemetryCommands::undrain},
+    {"/anyhome/switch", "asks a mobile node over to a peer; parameters: HOME-ADDRESS, to=NAME",
+     &TelemetryCommands::switch_node},
 };
 
 void TelemetryCommands::add_to(dataplane::TelemetryServer& server) {
@@ -189,7 +135,7 @@ TelemetryReply TelemetryCommands::status(const Now& now, const std::string&, con
   auto& fields = reply.fields;
   fields.emplace_back("version", text(ANYHOME_VERSION));
   fields.emplace_back("serving", text(agent.serving() ? "yes" : "no"));
-  fields.emplace_back("reason", agent.serving() ? "" : sources_.supervisor.reason());
+  fields.emplace_back("reason", not_serving_because(agent, sources_.supervisor));
   fields.emplace_back("home_agent_address", config.home_agent.address.to_string());
   fields.emplace_back("home_prefixes", config::find_option("home-prefix").option->show(config, ""));
   fields.emplace_back("locator",
@@ -200,6 +146,10 @@ TelemetryReply TelemetryCommands::status(const Now& now, const std::string&, con
                       text(sources_.host != nullptr && sources_.host->announced() ? "yes" : "no"));
   fields.emplace_back("uptime_seconds", seconds(now.instant - agent.started()));
   fields.emplace_back("bindings", std::uint64_t{agent.bindings().registered()});
+  fields.emplace_back("global_bindings", std::uint64_t{agent.bindings().global()});
+  fields.emplace_back("peers", std::uint64_t{agent.peers().size()});
+  fields.emplace_back("peers_up",
+                      std::uint64_t(std::ranges::count_if(agent.peers(), &control::PeerState::up)));
   fields.emplace_back("max_bindings", std::uint64_t{config.home_agent.max_bindings});
   fields.emplace_back("prefixes", std::uint64_t{agent.bindings().prefixes()});
   fields.emplace_back("ports_up", std::uint64_t{sources_.supervisor.ports_up()});

@@ -54,6 +54,14 @@ class TelemetryCommands {
   Reply pools(const Now& now, const std::string& parameters, control::Effects& effects);
   Reply explain_packet(const Now& now, const std::string& parameters, control::Effects& effects);
   Reply remove(const Now& now, const std::string& parameters, control::Effects& effects);
+  // About the set: set_commands.cpp.
+  Reply peers(const Now& now, const std::string& parameters, control::Effects& effects);
+  Reply global_bindings(const Now& now, const std::string& parameters, control::Effects& effects);
+  Reply sync(const Now& now, const std::string& parameters, control::Effects& effects);
+  Reply topology(const Now& now, const std::string& parameters, control::Effects& effects);
+  Reply drain(const Now& now, const std::string& parameters, control::Effects& effects);
+  Reply undrain(const Now& now, const std::string& parameters, control::Effects& effects);
+  Reply switch_node(const Now& now, const std::string& parameters, control::Effects& effects);
 
   TelemetrySources sources_;
 };
