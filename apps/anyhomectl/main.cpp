@@ -1,4 +1,5 @@
 // anyhomectl: asks a running anyhomed, and tells it a few things.
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cstdio>
 #include <expected>
@@ -64,7 +65,10 @@ int show(TelemetryClient& client, const View& view, const Options& options) {
     }
     return options.limit == 0 || rows.size() < options.limit;
   };
-  const auto fields = client.ask_all(std::string(view.name), options.parameters, take);
+  // The library's command names have no hyphens.
+  std::string command(view.name);
+  std::ranges::replace(command, '-', '_');
+  const auto fields = client.ask_all(command, options.parameters, take);
   if (!fields) {
     return fail(fields.error());
   }

@@ -96,7 +96,7 @@ const TelemetryCommands::Command TelemetryCommands::kCommands[] = {
      &TelemetryCommands::explain_packet},
     {"/anyhome/remove", "ends a binding; parameter: HOME-ADDRESS", &TelemetryCommands::remove},
     {"/anyhome/peers", "other home agents of the set", &TelemetryCommands::peers},
-    {"/anyhome/global-bindings",
+    {"/anyhome/global_bindings",
      "mobile nodes registered at peers; parameters: home=ADDRESS, care-of=ADDRESS, peer=NAME, "
      "cursor=N",
      &TelemetryCommands::global_bindings},
