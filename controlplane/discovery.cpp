@@ -4,6 +4,8 @@ namespace anyhome::control {
 namespace {
 
 constexpr std::uint32_t kInfiniteLifetime = 0xffff'ffff;  // RFC 4861 §4.6.2
+// RFC 6275 §10.5.1: the reply fits 1280 bytes: 40 + 8 + 16 n.
+constexpr std::size_t kMaxDiscovered = 77;
 // RFC 6275 §10.6.1: a mobile node gets at most one advertisement per second.
 constexpr Duration kAdvertisementInterval = std::chrono::seconds(1);
 
@@ -15,6 +17,35 @@ std::uint32_t lifetime_left(const Core& core, const std::optional<std::chrono::s
   }
   const auto left = std::chrono::floor<std::chrono::seconds>(*end - now.instant).count();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, kInfiniteLifetime - 1));
+}
+
+// Draft §5.7 (R93, A28): own address first; then the peers that take mobile nodes, all of one
+// preference, each time from another one on. RFC 3963 §7.2: who asks for home agents that serve
+// mobile routers gets only those, as long as there is one.
+wire::DiscoveryReply answer_to(const Core& core, const wire::DiscoveryRequest& request) {
+  const auto collect = [&](bool routers_only) {
+    std::vector<HomeAgentAddress> found;
+    if (core.config.nemo || !routers_only) {
+      found.push_back(core.config.address);
+    }
+    const auto& peers = core.members.peers();
+    const std::size_t turn = core.counters.value(ControlCounter::DiscoveryReplies);
+    for (std::size_t i = 0; i < peers.size() && found.size() < kMaxDiscovered; ++i) {
+      const PeerState& peer = peers[(turn + i) % peers.size()];
+      if (peer.may_be_switched_to() && (peer.config->nemo || !routers_only)) {
+        found.push_back(peer.config->address);
+      }
+    }
+    return found;
+  };
+  wire::DiscoveryReply reply;
+  reply.identifier = request.identifier;
+  reply.home_agents = collect(request.mobile_router_support);
+  reply.mobile_router_support = request.mobile_router_support && !reply.home_agents.empty();
+  if (reply.home_agents.empty()) {
+    reply.home_agents = collect(false);
+  }
+  return reply;
 }
 
 }  // namespace
@@ -34,11 +65,7 @@ void process_discovery_request(Core& core, const Now& now, const wire::Ipv6Heade
     core.counters.count(ControlCounter::DiscoveryLimited);
     return;
   }
-  // Draft §5.7 (R93): own address first. RFC 3963 §7.2: R says that it serves mobile routers.
-  wire::DiscoveryReply reply;
-  reply.identifier = request->identifier;
-  reply.mobile_router_support = request->mobile_router_support && core.config.nemo;
-  reply.home_agents = {core.config.address};
+  wire::DiscoveryReply reply = answer_to(core, *request);
   send_icmpv6(effects, {core.own_address(), header.source, std::nullopt}, reply);
   core.counters.count(ControlCounter::DiscoveryReplies);
 }

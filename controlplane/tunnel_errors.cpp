@@ -66,6 +66,24 @@ void relay(Core& core, const Now& now, const QuotedTunnelPacket& quoted,
   core.counters.count(ControlCounter::TunnelErrorsRelayed);
 }
 
+// RFC 2473 §7.1: a packet of up to 1280 bytes gets through in fragments; the source need not know.
+void relay_packet_too_big(Core& core, const Now& now, const QuotedTunnelPacket& quoted,
+                          const wire::Ipv6Header& inner, std::uint32_t path_mtu, Effects& effects) {
+  const std::size_t inner_size = wire::kIpv6HeaderSize + inner.payload_length;
+  if (inner_size > wire::kMinimumMtu) {
+    const std::uint32_t inner_mtu = std::max<std::uint32_t>(
+        path_mtu - static_cast<std::uint32_t>(wire::kIpv6HeaderSize), wire::kMinimumMtu);
+    relay(core, now, quoted, inner, {wire::icmpv6::kPacketTooBig, 0, 0, inner_mtu}, effects);
+  }
+}
+
+bool is_own_link(const Core& core, const QuotedTunnelPacket& quoted) {
+  return core.config.locator && quoted.tunnel_source == core.config.locator->address() &&
+         std::ranges::any_of(core.config.haha.peers, [&](const config::Peer& peer) {
+           return peer.locator.address() == quoted.tunnel_destination;
+         });
+}
+
 }  // namespace
 
 void process_tunnel_error(Core& core, const Now& now, const wire::Ipv6Header& header,
@@ -74,32 +92,32 @@ void process_tunnel_error(Core& core, const Now& now, const wire::Ipv6Header& he
   const auto error = wire::parse_icmpv6_error(message);
   const auto quoted = error ? quoted_tunnel_packet(error->packet) : std::nullopt;
   const auto inner = quoted ? wire::Ipv6Header::parse(quoted->inner) : std::nullopt;
-  Binding* binding = inner ? binding_of(core, inner->destination) : nullptr;
-  if (binding == nullptr || !binding->registered() || quoted->tunnel_source != core.own_address() ||
-      quoted->tunnel_destination != binding->care_of_address.address() ||
-      !wire::icmpv6_checksum_ok(header.source, header.destination, message)) {
+  if (!inner || !wire::icmpv6_checksum_ok(header.source, header.destination, message)) {
     core.counters.count(ControlCounter::TunnelErrorsForeign);
     return;
   }
-  if (error->type != wire::icmpv6::kPacketTooBig) {
+  const bool too_big = error->type == wire::icmpv6::kPacketTooBig;
+  const auto path_mtu = static_cast<std::uint16_t>(
+      std::clamp<std::uint32_t>(error->parameter, wire::kMinimumMtu, 0xfffeU));
+  Binding* binding = binding_of(core, inner->destination);
+  const bool own_tunnel = binding != nullptr && binding->registered() &&
+                          quoted->tunnel_source == core.own_address() &&
+                          quoted->tunnel_destination == binding->care_of_address.address();
+  // Rulings §10: about a HAHA link of ours, too. Its MTU is the operator's to say (link-mtu).
+  if (!own_tunnel && !is_own_link(core, *quoted)) {
+    core.counters.count(ControlCounter::TunnelErrorsForeign);
+    return;
+  }
+  if (!too_big) {
     relay(core, now, *quoted, *inner,
           {wire::icmpv6::kDestinationUnreachable, wire::icmpv6::kCodeAddressUnreachable, 0, 0},
           effects);
     return;
   }
-  const auto path_mtu = static_cast<std::uint16_t>(
-      std::clamp<std::uint32_t>(error->parameter, wire::kMinimumMtu, 0xfffeU));
-  if (path_mtu < binding->path_mtu) {
+  if (own_tunnel && path_mtu < binding->path_mtu) {
     lower_path_mtu(core, *binding, path_mtu, now, effects);
   }
-  // RFC 2473 §7.1: a packet of up to 1280 bytes gets through in fragments; the source need not
-  // know.
-  const std::size_t inner_size = wire::kIpv6HeaderSize + inner->payload_length;
-  if (inner_size > wire::kMinimumMtu) {
-    const std::uint32_t inner_mtu = std::max<std::uint32_t>(
-        path_mtu - static_cast<std::uint32_t>(wire::kIpv6HeaderSize), wire::kMinimumMtu);
-    relay(core, now, *quoted, *inner, {wire::icmpv6::kPacketTooBig, 0, 0, inner_mtu}, effects);
-  }
+  relay_packet_too_big(core, now, *quoted, *inner, path_mtu, effects);
 }
 
 }  // namespace anyhome::control
