@@ -18,8 +18,8 @@ using wire::StateSynchronization;
 // million bindings must not hold up a Binding Acknowledgement.
 constexpr unsigned kMessagesPerPump = 16;
 constexpr unsigned kSlotsPerPump = 4096;
-// With that many messages on their way, a message waits until it is full or one of them has
-// arrived.
+// With that many live updates on their way, the next one waits until its message is full or one of
+// them has arrived.
 constexpr std::size_t kBatchFrom = 32;
 // Answers that may wait for each other, per peer.
 constexpr std::size_t kMaxDumps = 64;
@@ -257,7 +257,7 @@ bool pump_peer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
     if (!peer.stream.has_room()) {
       return false;
     }
-    const bool busy = peer.stream.outstanding() >= kBatchFrom;
+    const bool busy = peer.stream.outstanding() - peer.stream.outstanding_of_dump() >= kBatchFrom;
     Batch batch;
     const bool full = peer.stream.backlog() * kInformation >= limit;
     if (!busy || full) {

@@ -334,6 +334,32 @@ TEST_CASE("a peer that never acknowledges costs one mark per binding and delays 
   }
 }
 
+TEST_CASE("live updates go before a dump", "[sync][R74]") {
+  SetFixture set(2, true, [](unsigned, config::HomeAgent& config) { config.max_bindings = 5000; });
+  register_some(set, 0, 1500);
+  set.run_for(2s);
+  set.kill(1);
+  set.run_for(5s);
+  // The dump goes out, and nothing of it is acknowledged.
+  set.lose = [](const SetMessage& message) {
+    return message.from == 1 && message.sync(SsType::Acknowledgement);
+  };
+  set.restart(1);
+  set.run_for(1s);
+  REQUIRE(set.agent(0).peers()[0].stream.outstanding_of_dump() > 40);
+  set.messages.clear();
+  UpdateSpec spec;
+  spec.home_address = home(7);
+  spec.sequence = 2;
+  spec.source = kNewCareOf.address();
+  set.update(0, spec);
+  REQUIRE_FALSE(set.messages.empty());
+  const auto first = set.messages.front().sync(SsType::Reply);
+  REQUIRE(first);
+  CHECK(first->bindings.front().home_address == home(7));
+  CHECK(set.binding(1, home(7))->care_of_address == kNewCareOf);
+}
+
 TEST_CASE("Identifiers are not used again for a minute, and wrap past zero", "[sync][I8]") {
   control::SyncStream stream(65535);
   const Instant start{100s};
