@@ -145,8 +145,10 @@ bool is_about_set(const Note& note) {
 }
 
 void log_note(const Note& note, const config::HomeAgent& config) {
-  const std::string_view peer =
-      note.peer < config.haha.peers.size() ? config.haha.peers[note.peer].name : "self";
+  // Two string_views: of a string and a literal, ?: would make a string that ends here.
+  const std::string_view peer = note.peer < config.haha.peers.size()
+                                    ? std::string_view(config.haha.peers[note.peer].name)
+                                    : std::string_view("self");
   log_binding(note, peer);
   log_set(note, peer);
 }
