@@ -30,8 +30,8 @@ int socket_of(unsigned lcore) {
 PipelineConfig make_pipeline_config(const config::Config& config, const std::vector<Port>& ports) {
   PipelineConfig pipeline;
   for (std::size_t i = 0; i < ports.size(); ++i) {
-    pipeline.ports.push_back(
-        {ports[i].mac(), config.ports[i].vlan, config.ports[i].mtu, config.ports[i].home_link});
+    pipeline.ports.push_back({ports[i].mac(), config.ports[i].vlan, config.ports[i].mtu,
+                              config.ports[i].home_link, config.ports[i].haha});
   }
   const config::HomeAgent& agent = config.home_agent;
   for (const Prefix& prefix : agent.home_prefixes) {
@@ -45,6 +45,10 @@ PipelineConfig make_pipeline_config(const config::Config& config, const std::vec
   if (agent.locator) {
     pipeline.locator = AddressTest(agent.locator->address());
   }
+  for (const config::Peer& peer : agent.haha.peers) {
+    pipeline.peers.add(peer.locator);
+  }
+  pipeline.link_mtu = agent.haha.link_mtu;
   pipeline.code_points = agent.code_points;
   pipeline.has_host = config.data_path.host == config::HostMode::Kernel;
   pipeline.copy_traffic_class = config.data_path.copy_traffic_class;

@@ -14,28 +14,35 @@ inline constexpr unsigned kMaxDecapsulations = 2;
 // is where it starts.
 template <Environment Env>
 void Pipeline<Env>::enter_tunnel_exit(unsigned index, std::size_t inner_at) {
-  W& work = work_[index];
+  if (reach_inner_header(work_[index], inner_at)) {
+    decapsulate_.push(index);
+  }
+}
+
+// Brings the header inside a tunnel packet within reach. False: the packet is gone.
+template <Environment Env>
+bool Pipeline<Env>::reach_inner_header(W& work, std::size_t inner_at) {
   if (work.decapsulations == kMaxDecapsulations) {
     drop(work, DropReason::NestedTooDeep);
-    return;
+    return false;
   }
   // 14 + 40 + 40 bytes are contiguous in every ordinary packet; a chained one is joined here.
   if (work.contiguous < inner_at + wire::kIpv6HeaderSize) {
     const std::size_t front = static_cast<std::size_t>(work.ip - env_.data(work.packet));
     if (work.length < inner_at + wire::kIpv6HeaderSize) {
       drop(work, DropReason::TunnelInnerMalformed);
-      return;
+      return false;
     }
     if (!env_.make_contiguous(work.packet, front + inner_at + wire::kIpv6HeaderSize)) {
       drop(work, DropReason::HeaderNotContiguous);
-      return;
+      return false;
     }
     work.ip = env_.data(work.packet) + front;
     work.contiguous = static_cast<std::uint32_t>(
         std::min<std::size_t>(env_.contiguous(work.packet) - front, work.length));
   }
   work.inner_at = static_cast<std::uint16_t>(inner_at);
-  decapsulate_.push(index);
+  return true;
 }
 
 template <Environment Env>
@@ -77,7 +84,11 @@ void Pipeline<Env>::decapsulate() {
       continue;
     }
     env_.count(Counter::DecapsulatedFromMobileNode, 1);
-    accept_inner(checked[i]);
+    if (accept_inner(work, Origin::Tunnel)) {
+      trace("taken out of the reverse tunnel: {} -> {}", read_address(source_of(work)).to_string(),
+            read_address(destination_of(work)).to_string());
+      classify(checked[i]);
+    }
   }
 }
 
@@ -93,8 +104,7 @@ bool Pipeline<Env>::open_tunnel(W& work) {
   }
   const std::size_t length =
       wire::kIpv6HeaderSize + load_be16(inner + wire::ipv6_offset::kPayloadLength);
-  constexpr std::byte kMulticast{0xff};
-  if (at + length > work.length || inner[wire::ipv6_offset::kSource] == kMulticast) {
+  if (at + length > work.length || is_nobody(inner + wire::ipv6_offset::kSource)) {
     drop(work, DropReason::TunnelInnerMalformed);
     return false;
   }
@@ -124,17 +134,16 @@ const Entry* Pipeline<Env>::source_binding(const std::byte* source) {
   return value.kind() == LeafKind::Binding ? env_.prefix_entry(value.index()) : nullptr;
 }
 
-// The tunnel is behind us: the inner packet is forwarded like any other.
+// The tunnel is behind us: from here on the packet is the inner one. False: it is gone.
 template <Environment Env>
-void Pipeline<Env>::accept_inner(unsigned index) {
-  W& work = work_[index];
+bool Pipeline<Env>::accept_inner(W& work, Origin origin) {
   const std::size_t at = work.inner_at;
   std::byte* inner = work.ip + at;
   const auto traffic_class =
       decapsulated_traffic_class(traffic_class_of(inner), traffic_class_of(work.ip));
   if (!traffic_class) {
     drop(work, DropReason::CongestionNotExpected);
-    return;
+    return false;
   }
   const std::uint16_t first = load_be16(inner);
   store_be16(inner, static_cast<std::uint16_t>((first & 0xf00fU) | (*traffic_class << 4U)));
@@ -151,11 +160,9 @@ void Pipeline<Env>::accept_inner(unsigned index) {
       std::min<std::size_t>(env_.contiguous(work.packet) - front, length));
   work.link_header = 0;
   work.inner_at = 0;
-  work.origin = Origin::Tunnel;
+  work.origin = origin;
   ++work.decapsulations;
-  trace("taken out of the reverse tunnel: {} -> {}", read_address(source_of(work)).to_string(),
-        read_address(destination_of(work)).to_string());
-  classify(index);
+  return true;
 }
 
 }  // namespace anyhome::dataplane

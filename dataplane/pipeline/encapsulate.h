@@ -25,14 +25,18 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
   if (!choose_adjacency(work, entry.leaf) || !next_hop_answers(work)) {
     return;
   }
-  const auto limit = inner_encapsulation_limit(work);
+  // What is relayed to another home agent is its to look into (R90a).
+  const auto limit = entry.kind == EntryKind::Peer ? std::nullopt : inner_encapsulation_limit(work);
   if (limit && limit->value == 0) {
     refuse(work, DropReason::EncapsulationLimit, wire::icmpv6::kParameterProblem,
            wire::icmpv6::kCodeErroneousField, limit->at);
     return;
   }
   const std::size_t outer_size = wire::kIpv6HeaderSize + (limit ? kLimitHeaderSize : 0);
-  const std::uint16_t outer_mtu = std::min(entry.path_mtu, env_.adjacency(work.adjacency).mtu);
+  std::uint16_t outer_mtu = std::min(entry.path_mtu, env_.adjacency(work.adjacency).mtu);
+  if (entry.kind != EntryKind::Bound) {
+    outer_mtu = std::min(outer_mtu, config_.link_mtu);
+  }
   // RFC 2473 §4.1.2: a packet of the tunnel itself must not enter it.
   if (std::memcmp(source_of(work), entry.outer_header.data() + wire::ipv6_offset::kSource,
                   2 * Ipv6Address::kSize) == 0) {
@@ -55,6 +59,9 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
              kVersion6 | (std::uint32_t{traffic_class} << 20U) | outer_flow_label(work.hash));
   store_be16(outer + wire::ipv6_offset::kPayloadLength,
              static_cast<std::uint16_t>(work.length + outer_size - wire::kIpv6HeaderSize));
+  if (work.origin == Origin::Link && entry.kind == EntryKind::Global) {
+    outer[wire::ipv6_offset::kHopLimit] = std::byte{relayed_hop_limit(work.link_hop_limit)};
+  }
   if (limit) {
     outer[wire::ipv6_offset::kNextHeader] = std::byte{wire::protocol::kDestinationOptions};
     const auto less = static_cast<std::uint8_t>(limit->value - 1);
@@ -68,17 +75,31 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
                                                    0};
     std::memcpy(outer + wire::kIpv6HeaderSize, header, sizeof header);
   }
-  env_.count(entry.kind == EntryKind::Bound ? Counter::EncapsulatedToMobileNode
-                                            : Counter::EncapsulatedToPeer,
-             1);
-  env_.count(Counter::Hairpinned,
-             work.origin == Origin::Tunnel && entry.kind == EntryKind::Bound ? 1 : 0);
+  count_tunnelled(work, entry.kind);
   work.ip = outer;
   work.length += static_cast<std::uint32_t>(outer_size);
   work.contiguous += static_cast<std::uint32_t>(outer_size);
   trace("encapsulated: {} -> {}, {} bytes", read_address(source_of(work)).to_string(),
         read_address(destination_of(work)).to_string(), work.length);
   send(index);
+}
+
+template <Environment Env>
+void Pipeline<Env>::count_tunnelled(const W& work, EntryKind kind) {
+  switch (kind) {
+    case EntryKind::Bound:
+      env_.count(Counter::EncapsulatedToMobileNode, 1);
+      env_.count(Counter::Hairpinned, work.origin == Origin::Tunnel ? 1 : 0);
+      return;
+    case EntryKind::Global:
+      env_.count(Counter::EncapsulatedToPeer, 1);
+      env_.count(Counter::RelayedBetweenPeers, work.origin == Origin::Link ? 1 : 0);
+      return;
+    default:
+      env_.count(Counter::EncapsulatedToPeer, 1);
+      env_.count(Counter::RelayedToHomeAgent, 1);
+      return;
+  }
 }
 
 // From the leaf of a tunnel's route to an adjacency. False: the packet is gone.

@@ -64,6 +64,8 @@ concept Environment = requires(E env, typename E::Packet* packet, std::byte* byt
   { env.groups() } -> std::same_as<const MultipathGroup*>;
   // Entry behind a leaf of kind Binding; nullptr when it has just gone.
   { env.prefix_entry(std::uint32_t{}) } -> std::same_as<const Entry*>;
+  // Whether the control core has found this home agent dead; false for kNoPeer.
+  { env.peer_is_dead(std::uint16_t{}) } -> std::same_as<bool>;
   // Whether mobile network prefixes outside of the pools exist, that only the routes know.
   { env.has_routed_prefixes() } -> std::same_as<bool>;
 

@@ -18,12 +18,27 @@ void Pipeline<Env>::deliver(unsigned index, LocalRole role) {
                                         : role == LocalRole::Locator   ? "locator"
                                         : role == LocalRole::Discovery ? "discovery address"
                                                                        : "host");
-  // The usual case first: a reverse tunnel without extension headers.
-  if (role == LocalRole::HomeAgent && next_header_of(work) == wire::protocol::kIpv6) {
-    enter_tunnel_exit(index, wire::kIpv6HeaderSize);
+  // The usual case first: a tunnel without extension headers.
+  if (next_header_of(work) == wire::protocol::kIpv6 && is_tunnel_end(role)) {
+    leave_tunnel(index, role, wire::kIpv6HeaderSize);
     return;
   }
   deliver_upper_layer(index, role);
+}
+
+// A home agent without peers has no links, and its locator is an address like any other.
+template <Environment Env>
+bool Pipeline<Env>::is_tunnel_end(LocalRole role) const {
+  return role == LocalRole::HomeAgent || (role == LocalRole::Locator && !config_.peers.empty());
+}
+
+template <Environment Env>
+void Pipeline<Env>::leave_tunnel(unsigned index, LocalRole role, std::size_t inner_at) {
+  if (role == LocalRole::HomeAgent) {
+    enter_tunnel_exit(index, inner_at);
+  } else {
+    enter_link_exit(index, inner_at);
+  }
 }
 
 template <Environment Env>
@@ -42,8 +57,8 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
     drop(work, DropReason::EspUnsupported);
     return;
   }
-  if (role == LocalRole::HomeAgent && chain->protocol == wire::protocol::kIpv6) {
-    enter_tunnel_exit(index, chain->upper_offset);
+  if (chain->protocol == wire::protocol::kIpv6 && is_tunnel_end(role)) {
+    leave_tunnel(index, role, chain->upper_offset);
     return;
   }
   const forwarding::PuntClass to = punt_class(work, *chain, role);
@@ -95,9 +110,9 @@ forwarding::PuntClass Pipeline<Env>::punt_class(const W& work, const wire::Heade
   using forwarding::PuntClass;
   const ByteView upper = ByteView(work.ip, work.contiguous).subspan(chain.upper_offset);
   if (chain.protocol == wire::protocol::kMobility) {
-    // HA-HELLO and State Synchronization count only natively and at the locator (rulings §8).
+    // HA-HELLO and State Synchronization count only at the locator and from the wire (R107).
     const std::uint8_t type = upper.size() > 2 ? std::to_integer<std::uint8_t>(upper[2]) : 0;
-    if (role == LocalRole::Locator && work.decapsulations == 0) {
+    if (role == LocalRole::Locator && work.origin == Origin::Wire) {
       if (type == config_.code_points.ha_hello) {
         return PuntClass::HahaHello;
       }

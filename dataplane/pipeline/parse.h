@@ -129,27 +129,37 @@ bool Pipeline<Env>::check_header(W& work) {
 template <Environment Env>
 bool Pipeline<Env>::check_source(W& work, const PipelinePort& port) {
   const std::byte* source = source_of(work);
+  if (is_nobody(source)) {
+    // The unspecified address is for neighbour discovery and MLD only: multicast on the link.
+    constexpr std::byte kMulticast{0xff};
+    if (!read_address(source).is_unspecified() || *destination_of(work) != kMulticast) {
+      drop(work, DropReason::InvalidSource);
+      return false;
+    }
+  }
+  if (!port.home_link && is_home(source)) {
+    drop(work, DropReason::HomeSourceOutsideTunnel);
+    return false;
+  }
+  // R107: what a peer sends in the clear comes in where HAHA links do, or it is not the peer's.
+  if (!port.haha && config_.peers.contains(source) &&
+      next_header_of(work) != wire::protocol::kEsp) {
+    drop(work, DropReason::HahaPort);
+    return false;
+  }
+  return true;
+}
+
+// Multicast, unspecified and loopback addresses are nobody's (RFC 4291 §2.5.2, §2.5.3, §2.7).
+template <Environment Env>
+bool Pipeline<Env>::is_nobody(const std::byte* source) {
   constexpr std::byte kMulticast{0xff};
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   std::memcpy(&high, source, sizeof high);
   std::memcpy(&low, source + sizeof high, sizeof low);
   constexpr std::uint64_t kLoopbackLow = 0x0100'0000'0000'0000ULL;  // ::1 in memory order
-  const bool unspecified = (high | low) == 0;
-  if (source[0] == kMulticast || (high == 0 && low == kLoopbackLow)) {
-    drop(work, DropReason::InvalidSource);
-    return false;
-  }
-  // The unspecified address is for neighbour discovery and MLD only: multicast on the link.
-  if (unspecified && *destination_of(work) != kMulticast) {
-    drop(work, DropReason::InvalidSource);
-    return false;
-  }
-  if (!port.home_link && is_home(source)) {
-    drop(work, DropReason::HomeSourceOutsideTunnel);
-    return false;
-  }
-  return true;
+  return source[0] == kMulticast || (high == 0 && (low == 0 || low == kLoopbackLow));
 }
 
 template <Environment Env>

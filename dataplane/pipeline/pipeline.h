@@ -1,6 +1,7 @@
 // The data path of a home agent, a burst at a time.
 //
 //   receive:   parse ─┬─ for us ──── classify ─┬─ tunnel ── decapsulate ─┐
+//                     │                        ├─ HAHA link ─────────────┤
 //                     │                        └─ punt                   │
 //                     ├─ home prefix or mobile network ── resolve ◀──────┤
 //                     │                                     │ binding    │
@@ -13,8 +14,8 @@
 // stages. What a stage refuses is dropped with a reason, or answered with an ICMPv6 error; errors
 // run through the stages once more as packets of our own, at the end of the burst.
 //
-// Each stage is a file of its own, included below: parse.h, local.h, decapsulate.h, resolve.h,
-// route.h, encapsulate.h, fragment.h, icmp_error.h, rewrite.h.
+// Each stage is a file of its own, included below: parse.h, local.h, decapsulate.h, haha_link.h,
+// resolve.h, route.h, encapsulate.h, fragment.h, icmp_error.h, rewrite.h.
 #pragma once
 
 #include <array>
@@ -33,12 +34,19 @@
 #include "dataplane/pipeline/ecn.h"
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/pipeline/flow_hash.h"
+#include "dataplane/pipeline/hop_class.h"
 #include "dataplane/pipeline/icmp_limiter.h"
 #include "dataplane/pipeline/next_hop.h"
 #include "dataplane/pipeline/pipeline_config.h"
 #include "dataplane/pipeline/work.h"
 
 namespace anyhome::dataplane {
+
+// What a packet carries, or the datagram that it is a fragment of.
+struct Carried {
+  std::uint8_t protocol = 0;
+  bool fragment = false;
+};
 
 // A Tunnel Encapsulation Limit option inside a packet: its value, and where that is.
 struct EncapsulationLimit {
@@ -81,9 +89,12 @@ class Pipeline {
   // Which list a packet with a valid header belongs to, by its destination.
   void classify(unsigned index);
   [[nodiscard]] bool is_home(const std::byte* address) const;
+  static bool is_nobody(const std::byte* source);
 
   // local.h: packets for one of our addresses.
   void deliver(unsigned index, LocalRole role);
+  [[nodiscard]] bool is_tunnel_end(LocalRole role) const;
+  void leave_tunnel(unsigned index, LocalRole role, std::size_t inner_at);
   void deliver_upper_layer(unsigned index, LocalRole role);
   void refuse_header_chain(W& work, const wire::ChainProblem& problem);
   [[nodiscard]] forwarding::PuntClass punt_class(const W& work, const wire::HeaderChain& chain,
@@ -93,10 +104,20 @@ class Pipeline {
 
   // decapsulate.h
   void enter_tunnel_exit(unsigned index, std::size_t inner_at);
+  bool reach_inner_header(W& work, std::size_t inner_at);
   void decapsulate();
   bool open_tunnel(W& work);
   const Entry* source_binding(const std::byte* source);
-  void accept_inner(unsigned index);
+  bool accept_inner(W& work, Origin origin);
+
+  // haha_link.h
+  void enter_link_exit(unsigned index, std::size_t inner_at);
+  void classify_linked(unsigned index);
+  void send_to_primary(unsigned index, const Entry& entry);
+  void relay_to_peer(unsigned index, const Entry& entry);
+  void strand(W& work);
+  [[nodiscard]] bool has_locator_source(const W& work) const;
+  static Carried carried_by(const W& work);
 
   // resolve.h
   void resolve();
@@ -112,6 +133,7 @@ class Pipeline {
   // encapsulate.h
   void encapsulate();
   void encapsulate_one(unsigned index);
+  void count_tunnelled(const W& work, EntryKind kind);
   bool fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size);
   static std::optional<EncapsulationLimit> inner_encapsulation_limit(const W& work);
   bool choose_adjacency(W& work, LeafIndex leaf);
@@ -238,6 +260,7 @@ void Pipeline<Env>::drop(W& work, DropReason reason) {
 #include "dataplane/pipeline/decapsulate.h"
 #include "dataplane/pipeline/encapsulate.h"
 #include "dataplane/pipeline/fragment.h"
+#include "dataplane/pipeline/haha_link.h"
 #include "dataplane/pipeline/icmp_error.h"
 #include "dataplane/pipeline/local.h"
 #include "dataplane/pipeline/parse.h"

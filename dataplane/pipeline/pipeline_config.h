@@ -12,6 +12,7 @@
 #include "common/prefix.h"
 #include "common/wire/code_points.h"
 #include "dataplane/pipeline/icmp_limiter.h"
+#include "dataplane/pipeline/peer_set.h"
 
 namespace anyhome::dataplane {
 
@@ -62,6 +63,7 @@ struct PipelinePort {
   std::optional<std::uint16_t> vlan;
   std::uint16_t mtu = 1500;  // L3 MTU in bytes
   bool home_link = false;    // sources inside the home prefix are allowed
+  bool haha = false;         // HAHA links come in here
   [[nodiscard]] std::size_t link_header_size() const { return vlan ? 18 : 14; }
 };
 
@@ -79,6 +81,8 @@ struct PipelineConfig {
       own_address;  // home agent address: reverse tunnels end here, ICMPv6 errors come from it
   AddressTest home_agent;
   AddressTest locator;
+  PeerSet peers;
+  std::uint16_t link_mtu = 1500;  // path MTU of HAHA links in bytes
   wire::CodePoints code_points;
   bool has_host = true;  // there is a kernel to give packets to
   bool copy_traffic_class = true;

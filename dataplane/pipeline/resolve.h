@@ -83,16 +83,28 @@ void Pipeline<Env>::resolve_misses(const WorkList& misses) {
 
 template <Environment Env>
 void Pipeline<Env>::dispatch_entry(unsigned index, const Entry* entry) {
-  W& work = work_[index];
   if (entry->kind == EntryKind::Local) {
     deliver(index, entry->role);
     return;
   }
-  trace("binding found: tunnel {} -> {}",
+  trace("{}: tunnel {} -> {}",
+        entry->kind == EntryKind::Bound    ? "registered here"
+        : entry->kind == EntryKind::Global ? "registered with another home agent"
+                                           : "another home agent's own address",
         read_address(entry->outer_header.data() + wire::ipv6_offset::kSource).to_string(),
         read_address(entry->outer_header.data() + wire::ipv6_offset::kDestination).to_string());
-  work.entry = entry;
-  encapsulate_.push(index);
+  switch (entry->kind) {
+    case EntryKind::Global:
+      send_to_primary(index, *entry);
+      return;
+    case EntryKind::Peer:
+      relay_to_peer(index, *entry);
+      return;
+    default:
+      work_[index].entry = entry;
+      encapsulate_.push(index);
+      return;
+  }
 }
 
 // Draft §5.6 (R87, R88).

@@ -26,6 +26,11 @@ void Pipeline<Env>::route() {
 template <Environment Env>
 void Pipeline<Env>::dispatch_leaf(unsigned index, LeafValue leaf) {
   W& work = work_[index];
+  // A HAHA link brings packets for whom we serve, and is no way to anywhere else (R107).
+  if (work.origin == Origin::Link && leaf.kind() != LeafKind::Binding) {
+    drop(work, DropReason::HahaInnerNotOurs);
+    return;
+  }
   switch (leaf.kind()) {
     case LeafKind::Adjacency:
     case LeafKind::Multipath:

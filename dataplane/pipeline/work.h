@@ -14,6 +14,7 @@ namespace anyhome::dataplane {
 enum class Origin : std::uint8_t {
   Wire,     // came in on a port
   Tunnel,   // was taken out of a reverse tunnel
+  Link,     // was taken out of a HAHA link, as the last thing before it is delivered
   Host,     // the kernel's, through the TUN device
   Control,  // signalling of the control thread
   Error,    // an ICMPv6 error of our own
@@ -21,7 +22,7 @@ enum class Origin : std::uint8_t {
 
 // The hop limit counts forwarding; what originates here is not forwarded (RFC 8200 §3).
 constexpr bool is_forwarded(Origin origin) {
-  return origin == Origin::Wire || origin == Origin::Tunnel;
+  return origin == Origin::Wire || origin == Origin::Tunnel || origin == Origin::Link;
 }
 
 template <class Packet>
@@ -34,12 +35,13 @@ struct Work {
   std::uint32_t hash = 0;  // of the flow
   AdjacencyIndex adjacency = 0;
   std::uint16_t port = forwarding::kNoPort;
-  std::uint16_t peer = forwarding::kNoPeer;
+  std::uint16_t peer = forwarding::kNoPeer;  // whose HAHA link it came over
   std::uint16_t path_mtu = 0;  // of the outer packet, to be kept by fragmenting; 0: it fits
   std::uint16_t inner_at = 0;  // where the header inside a tunnel packet starts, from `ip`
   Origin origin = Origin::Wire;
   std::uint8_t decapsulations = 0;
-  std::uint8_t link_header = 0;  // bytes in front of `ip` that still are the frame's
+  std::uint8_t link_hop_limit = 0;  // Link: of the outer packet, as it was received
+  std::uint8_t link_header = 0;     // bytes in front of `ip` that still are the frame's
 };
 
 // Indices of packets waiting for a stage. A burst never has more than kMaxBurst packets, and each

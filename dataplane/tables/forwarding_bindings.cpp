@@ -30,7 +30,7 @@ std::expected<void, forwarding::Refusal> ForwardingTables::apply(
       return tables.remove_prefix(remove);
     }
     auto operator()(const forwarding::SetPeer& set) const {
-      return tables.set_peer(set.address, set.locator, set.own_locator, set.peer);
+      return tables.set_peer(set.address, set.locator, set.own_locator, set.peer, set.reach);
     }
   };
   relieve();
@@ -67,41 +67,53 @@ std::expected<void, TableRefusal> ForwardingTables::remove_binding(
 std::expected<void, TableRefusal> ForwardingTables::set_peer(const HomeAgentAddress& address,
                                                              const Locator& peer_locator,
                                                              const Locator& own_locator,
-                                                             std::uint16_t peer) {
+                                                             std::uint16_t peer,
+                                                             forwarding::PeerReach reach) {
   relieve();
-  const auto former = peer_locator_of(address);
+  if (peer >= kMaxPeers) {
+    return std::unexpected(TableRefusal::TableFull);
+  }
+  std::optional<Entry> former;
+  if (const auto record = find_peer(address)) {
+    former = *bindings_->entry(records_[*record].entry);
+  }
   auto result = put(address.address(),
                     tunnel_entry(EntryKind::Peer, own_locator.address(), peer_locator.address(),
                                  kLinkHopLimit, forwarding::kPathMtuUnknown, peer));
-  if (result) {
-    if (former) {
-      peers_.erase(*former);
-    }
-    peers_[peer_locator.address()] = peer;
+  if (!result) {
+    return result;
   }
-  return result;
+  if (former) {
+    peers_.erase(outer_destination(*former));
+    if (former->peer != peer) {
+      peer_states_.set_dead(former->peer, false);
+    }
+  }
+  peers_[peer_locator.address()] = peer;
+  peer_states_.set_dead(peer, reach == forwarding::PeerReach::Dead);
+  return {};
 }
 
 std::expected<void, TableRefusal> ForwardingTables::remove_peer(const HomeAgentAddress& address) {
   relieve();
-  const auto locator = peer_locator_of(address);
-  if (!locator) {
+  const auto record = find_peer(address);
+  if (!record) {
     return {};
   }
-  auto result = remove_record(*find_record(address.address()));
+  const Entry former = *bindings_->entry(records_[*record].entry);
+  auto result = remove_record(*record);
   if (result) {
-    peers_.erase(*locator);
+    peers_.erase(outer_destination(former));
+    peer_states_.set_dead(former.peer, false);
   }
   return result;
 }
 
-std::optional<Ipv6Address> ForwardingTables::peer_locator_of(
-    const HomeAgentAddress& address) const {
+std::optional<std::uint32_t> ForwardingTables::find_peer(const HomeAgentAddress& address) const {
   const auto record = find_record(address.address());
-  if (!record || bindings_->entry(records_[*record].entry)->kind != EntryKind::Peer) {
-    return std::nullopt;
-  }
-  return outer_destination(*bindings_->entry(records_[*record].entry));
+  return record && bindings_->entry(records_[*record].entry)->kind == EntryKind::Peer
+             ? record
+             : std::nullopt;
 }
 
 std::expected<void, TableRefusal> ForwardingTables::set_local(const Ipv6Address& address,

@@ -163,7 +163,7 @@ ForwardingTables::ForwardingTables(const TableSetup& setup, Parts parts)
       prefix_of_slot_(prefix_entries_.size(), kNone) {
   view_ = {bindings_.get(),          routes_.get(),  routes_->leaves(),
            neighbors_.adjacencies(), sets_.groups(), prefix_entries_.data(),
-           &prefixes_outside_pools_};
+           &prefixes_outside_pools_, &peer_states_};
 }
 
 // Every operation begins with it: where something is near its end, what is due is freed first, so

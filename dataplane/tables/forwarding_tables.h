@@ -126,10 +126,11 @@ class ForwardingTables {
 
   // --- Home agents (forwarding_bindings.cpp) ---
   // A peer's home agent address is relayed to its locator; peers come before bindings that are
-  // global through them, whose entries carry their index.
-  std::expected<void, TableRefusal> set_peer(const HomeAgentAddress& address,
-                                             const Locator& peer_locator,
-                                             const Locator& own_locator, std::uint16_t peer);
+  // global through them, whose entries carry their index. Once the address is there, a change of
+  // `reach` cannot be refused: it is one store.
+  std::expected<void, TableRefusal> set_peer(
+      const HomeAgentAddress& address, const Locator& peer_locator, const Locator& own_locator,
+      std::uint16_t peer, forwarding::PeerReach reach = forwarding::PeerReach::Relayed);
   std::expected<void, TableRefusal> remove_peer(const HomeAgentAddress& address);
   // An address of ours: a key of the hash inside a home prefix or pool, else a route of 128 bits.
   std::expected<void, TableRefusal> set_local(const Ipv6Address& address, LocalRole role);
@@ -265,7 +266,7 @@ class ForwardingTables {
   [[nodiscard]] bool is_reserved(const Ipv6Address& address) const;
   [[nodiscard]] bool is_served(const Ipv6Address& address) const;
   [[nodiscard]] std::optional<std::uint32_t> find_record(const Ipv6Address& address) const;
-  [[nodiscard]] std::optional<Ipv6Address> peer_locator_of(const HomeAgentAddress& address) const;
+  [[nodiscard]] std::optional<std::uint32_t> find_peer(const HomeAgentAddress& address) const;
   [[nodiscard]] std::optional<std::uint32_t> find_prefix(const Prefix& prefix) const;
   std::expected<void, TableRefusal> put(const Ipv6Address& address, const Entry& wanted);
   std::expected<void, TableRefusal> add_record(const Ipv6Address& address, const Entry& content);
@@ -329,6 +330,8 @@ class ForwardingTables {
   std::uint64_t bindings_moved_ = 0;
   std::uint64_t host_routes_refused_ = 0;
 
+  // Read by workers for every packet to a peer.
+  alignas(kCacheLine) PeerStates peer_states_;
   // Read by workers for every packet of a pool: alone on its line.
   alignas(kCacheLine) std::atomic<std::uint32_t> prefixes_outside_pools_ = 0;
 };

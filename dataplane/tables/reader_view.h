@@ -14,14 +14,30 @@
 // next.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
 #include "dataplane/pipeline/entry.h"
+#include "dataplane/pipeline/peer_set.h"
 #include "dataplane/tables/binding_table.h"
 #include "dataplane/tables/route_table.h"
 
 namespace anyhome::dataplane {
+
+// Written by the control thread, a byte for each peer.
+class PeerStates {
+ public:
+  [[nodiscard]] bool is_dead(std::uint16_t peer) const {
+    return peer < kMaxPeers && dead_[peer].load(std::memory_order_relaxed);
+  }
+  void set_dead(std::uint16_t peer, bool dead) {
+    dead_[peer].store(dead, std::memory_order_relaxed);
+  }
+
+ private:
+  std::array<std::atomic<bool>, kMaxPeers> dead_{};
+};
 
 struct ReaderView {
   const BindingTable* bindings = nullptr;
@@ -32,6 +48,9 @@ struct ReaderView {
   const std::atomic<const Entry*>* prefix_entries = nullptr;
   // How many mobile network prefixes only the longest-prefix match knows.
   const std::atomic<std::uint32_t>* prefixes_outside_pools = nullptr;
+  // Which home agents are dead, by Entry::peer: one store for all the bindings that are global
+  // through one of them.
+  const PeerStates* peers = nullptr;
 };
 
 }  // namespace anyhome::dataplane

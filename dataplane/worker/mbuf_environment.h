@@ -37,6 +37,7 @@ class TableAccess {
   [[nodiscard]] const Entry* prefix_entry(std::uint32_t index) const {
     return view_.prefix_entries[index].load(std::memory_order_acquire);
   }
+  [[nodiscard]] bool peer_is_dead(std::uint16_t peer) const { return view_.peers->is_dead(peer); }
   [[nodiscard]] bool has_routed_prefixes() const {
     return view_.prefixes_outside_pools->load(std::memory_order_relaxed) != 0;
   }

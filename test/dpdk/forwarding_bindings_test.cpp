@@ -147,6 +147,61 @@ TEST_CASE("a global binding goes to its primary over the link", "[bindings]") {
   CHECK(find_entry(view, home(2).address())->peer == forwarding::kNoPeer);
 }
 
+TEST_CASE("a dead home agent is one store away, for all its bindings, and back",
+          "[bindings][haha]") {
+  const Qsbr qsbr;
+  const auto tables = make_tables(small_setup(qsbr));
+  const ReaderView& view = tables->readers();
+  const Locator own(ip6("2001:db8:a::1"));
+  using forwarding::PeerReach;
+  const auto peer = [&](std::uint16_t index, PeerReach reach) {
+    Ipv6Address address = ip6("2001:db8:0:1::b0");
+    Ipv6Address locator = ip6("2001:db8:b::1");
+    address.octets[15] = static_cast<std::uint8_t>(address.octets[15] + index);
+    locator.octets[15] = static_cast<std::uint8_t>(locator.octets[15] + index);
+    return forwarding::SetPeer{index, HomeAgentAddress(address), Locator(locator), own, reach};
+  };
+  REQUIRE(tables->apply(peer(0, PeerReach::Relayed)));
+  REQUIRE(tables->apply(peer(1, PeerReach::Relayed)));
+  for (unsigned i = 0; i < 20; ++i) {
+    REQUIRE(tables->apply(forwarding::SetBinding{home(i), BindingKind::Global, own.address(),
+                                                 peer(i % 2, {}).locator.address(), 1500}));
+  }
+  const auto dead = [&](unsigned binding) {
+    return view.peers->is_dead(find_entry(view, home(binding).address())->peer);
+  };
+  const std::vector<std::uint64_t> before = usage(*tables);
+  const Entry* const entry = find_entry(view, home(1).address());
+  CHECK_FALSE(dead(0));
+  CHECK_FALSE(dead(1));
+  REQUIRE(tables->apply(peer(1, PeerReach::Dead)));
+  for (unsigned i = 0; i < 20; ++i) {
+    CHECK(dead(i) == (i % 2 == 1));
+  }
+  // One that comes while its primary is dead is dead, too; a binding of ours never is.
+  REQUIRE(tables->apply(forwarding::SetBinding{home(30), BindingKind::Global, own.address(),
+                                               peer(1, {}).locator.address(), 1500}));
+  CHECK(dead(30));
+  REQUIRE(tables->apply(bound(1, "2001:db8:c::1")));
+  CHECK_FALSE(dead(1));
+  REQUIRE(tables->apply(peer(1, PeerReach::Relayed)));
+  CHECK_FALSE(dead(3));
+  // It cost no entry and no grace period.
+  REQUIRE(tables->apply(forwarding::RemoveBinding{home(30)}));
+  REQUIRE(tables->apply(forwarding::SetBinding{home(1), BindingKind::Global, own.address(),
+                                               peer(1, {}).locator.address(), 1500}));
+  settle(*tables);
+  CHECK(usage(*tables) == before);
+  CHECK(find_entry(view, home(1).address()) != entry);
+  REQUIRE(tables->apply(peer(0, PeerReach::Dead)));
+  // Removed and set anew, it is alive.
+  REQUIRE(tables->remove_peer(peer(0, {}).address));
+  REQUIRE(tables->apply(peer(0, PeerReach::Relayed)));
+  CHECK_FALSE(dead(0));
+  CHECK(refusal_of(tables->apply(peer(kMaxPeers, PeerReach::Relayed))) == Refusal::TableFull);
+  CHECK_FALSE(view.peers->is_dead(forwarding::kNoPeer));
+}
+
 TEST_CASE("a removed binding is gone, and its room comes back with the grace period",
           "[bindings]") {
   const Qsbr qsbr;

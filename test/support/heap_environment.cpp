@@ -41,14 +41,16 @@ void HeapEnvironment::forget() {
 
 Entry& HeapEnvironment::bind(const Ipv6Address& key, EntryKind kind,
                              const Ipv6Address& tunnel_source,
-                             const Ipv6Address& tunnel_destination) {
+                             const Ipv6Address& tunnel_destination, std::uint16_t peer) {
   Entry entry;
   entry.kind = kind;
+  entry.peer = peer;
   entry.path_mtu = 0xffff;
   wire::Ipv6Header header;
   header.next_header = wire::protocol::kIpv6;
   header.source = tunnel_source;
   header.destination = tunnel_destination;
+  header.hop_limit = kind == EntryKind::Bound ? 64 : 255;
   Writer writer(entry.outer_header);
   header.write(writer);
   lookup_routes(&tunnel_destination, 1, &entry.leaf);

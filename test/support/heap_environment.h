@@ -86,6 +86,7 @@ class HeapEnvironment {
   [[nodiscard]] const dataplane::Entry* prefix_entry(std::uint32_t index) const {
     return prefix_entries[index];
   }
+  [[nodiscard]] bool peer_is_dead(std::uint16_t peer) const { return dead_peers.contains(peer); }
   [[nodiscard]] bool has_routed_prefixes() const { return !prefix_entries.empty(); }
 
   void note_used(dataplane::AdjacencyIndex adjacency) { used.insert(adjacency); }
@@ -107,7 +108,8 @@ class HeapEnvironment {
 
   // Fills the tables.
   dataplane::Entry& bind(const Ipv6Address& key, dataplane::EntryKind kind,
-                         const Ipv6Address& tunnel_source, const Ipv6Address& tunnel_destination);
+                         const Ipv6Address& tunnel_source, const Ipv6Address& tunnel_destination,
+                         std::uint16_t peer = forwarding::kNoPeer);
   dataplane::LeafIndex route(const Prefix& prefix, dataplane::LeafValue value);
   dataplane::AdjacencyIndex next_hop(std::uint16_t port, std::uint8_t mac_tail,
                                      std::uint16_t mtu = 1500);
@@ -127,6 +129,7 @@ class HeapEnvironment {
   std::deque<dataplane::Adjacency> adjacencies;
   std::vector<dataplane::MultipathGroup> multipath;
   std::vector<const dataplane::Entry*> prefix_entries;
+  std::set<std::uint16_t> dead_peers;
   std::set<dataplane::AdjacencyIndex> used;
 
  private:

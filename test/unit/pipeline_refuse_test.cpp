@@ -353,8 +353,12 @@ TEST_CASE("every drop reason of this stage of the project has a case above", "[p
   for (const Drop& drop : kDrops) {
     covered.insert(drop.reason);
   }
-  // Elsewhere: in the table of RFC 6040, below, and where packets are handed to ports.
+  // Elsewhere: in the table of RFC 6040, below, and where packets are handed to ports; what HAHA
+  // links refuse has a table of its own (pipeline_haha_refuse_test.cpp).
   covered.insert({"congestion-not-expected", "no-headroom", "port-down", "transmit-queue-full"});
+  covered.insert({"haha-port", "haha-stranger", "haha-nested", "haha-inner-not-ours",
+                  "haha-misrouted", "haha-back", "haha-relay-limit", "haha-locator-source",
+                  "peer-down", "primary-dead"});
   for (const auto& info : forwarding::kDropReasons) {
     INFO(info.name);
     CHECK(covered.contains(info.name));
