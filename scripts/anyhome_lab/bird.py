@@ -125,3 +125,11 @@ class Bird:
             return re.search(r"\bUp\b", self.ask("show", "bfd", "sessions")) is not None
         except LabError:
             return False
+
+    def set_bfd(self, on):
+        """Whether BGP is told by BFD; the sessions stay."""
+        before, after = ("off", "on") if on else ("on", "off")
+        text = self.configuration.read_text(encoding="ascii")
+        self.configuration.write_text(text.replace(f"bfd {before};", f"bfd {after};"),
+                                      encoding="ascii")
+        self.ask("configure")

@@ -14,8 +14,8 @@ _PATIENCE = 1.0  # seconds; an answer that takes longer is a loss
 
 
 class Probe:
-    """Runs from `with` to its end: one request every `interval` seconds, or `count` of them. The kernel
-    at the other end answers."""
+    """One request every `interval` seconds, from `with` to its end or until `count` of them are sent. The
+    kernel at the other end answers."""
 
     def __init__(self, lab, node, address, source=None, interval=0.02, count=None):
         self.node = node
@@ -50,7 +50,7 @@ class Probe:
 
     def _run(self):
         due = time.monotonic()
-        while not self._stopping.is_set() and (self.count is None or self.sent < self.count):
+        while not self._is_over():
             self._send()
             # After a pause of the machine, go on from here instead of sending a burst.
             due = max(due + self.interval, time.monotonic() - self.interval)
@@ -59,6 +59,9 @@ class Probe:
         end = time.monotonic() + _PATIENCE
         while self.lost and (left := end - time.monotonic()) > 0 and self._undecided():
             self._receive(left)
+
+    def _is_over(self):
+        return self._stopping.is_set() if self.count is None else self.sent >= self.count
 
     def _undecided(self):
         return self.sent > 0 and time.monotonic() - self.times[-1] < _PATIENCE
