@@ -130,6 +130,8 @@ struct Core {
   HomeAgentList members;
   DigestHash digest_hash;
   Digest own_digest;
+  // The latest T that was accepted here; our own clock may have been set back since (I15).
+  Timestamp latest;
   std::unordered_map<BindingSlot, Former> formers;
   std::unordered_map<BindingSlot, Supplement> supplements;
   std::unordered_map<BindingSlot, PendingSwitch> switches;

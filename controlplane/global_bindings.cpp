@@ -169,6 +169,12 @@ void watch_clock(Core& core, PeerState& peer, const Timestamp& time, const Now& 
   }
 }
 
+// Our clock, unless it was set back: then what it, or anybody else, has said before (I15).
+WallTime believable_now(const Core& core, const Now& now) {
+  const WallTime booted{std::chrono::seconds(core.boot_epoch)};
+  return std::max({now.wall, booted, core.latest.to_wall()});
+}
+
 bool is_returned_copy(const Core& core, const wire::BindingCacheInformation& information) {
   return std::ranges::any_of(information.vendor, [&](const wire::VendorSpecific& vendor) {
     return vendor.enterprise == core.config.code_points.vendor_enterprise &&
@@ -223,6 +229,7 @@ void tell_peers(Core& core, Binding& binding, const Now& now) {
   if (core.members.alone()) {
     return;
   }
+  core.latest = std::max(core.latest, binding.version.time);
   if (binding.registered()) {
     put_into_digest(core, binding);
     binding.told_until = binding.expires;
@@ -335,7 +342,7 @@ wire::SsStatus apply_information(Core& core, PeerState& peer,
   const Version version{information.timestamp.value_or(Timestamp{}), peer.rank,
                         information.change_counter};
   watch_clock(core, peer, version.time, now, effects);
-  if (version.time.to_wall() - now.wall > kSkewRefused) {
+  if (version.time.to_wall() - believable_now(core, now) > kSkewRefused) {
     core.counters.count(ControlCounter::InformationRefused);
     return wire::SsStatus::ReasonUnspecified;
   }
@@ -361,6 +368,7 @@ wire::SsStatus apply_information(Core& core, PeerState& peer,
     binding = &core.bindings.create(information.home_address, BindingState::Remembered);
     binding->registered_at = now.instant;
   }
+  core.latest = std::max(core.latest, version.time);
   take_out_of_digest(core, *binding);
   if (binding->registered()) {
     yield(core, *binding, peer, now, effects);

@@ -66,6 +66,11 @@ class HomeAgent {
   [[nodiscard]] const PeerState& primary_of(const Binding& binding) const {
     return core_.members.of_rank(binding.version.member);
   }
+  // Options that came with a global binding (R65); nullptr: none.
+  [[nodiscard]] const Supplement* supplement_of(const Binding& binding) const {
+    const auto found = core_.supplements.find(core_.bindings.slot_of(binding));
+    return found == core_.supplements.end() ? nullptr : &found->second;
+  }
   [[nodiscard]] std::uint32_t boot_epoch() const { return core_.boot_epoch; }
   [[nodiscard]] std::size_t pending_switches() const { return core_.switches.size(); }
 

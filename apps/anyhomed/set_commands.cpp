@@ -112,6 +112,15 @@ TelemetryCommands::Reply TelemetryCommands::global_bindings(const Now& now,
     for (const Prefix& prefix : binding.prefixes) {
       prefixes.push_back(prefix.to_string());
     }
+    std::string aaa;
+    std::vector<std::string> vendor;
+    if (const control::Supplement* more = agent.supplement_of(binding)) {
+      aaa = fmt::format("{} bytes", more->aaa.size());
+      for (const wire::VendorSpecific& one : more->vendor) {
+        vendor.push_back(
+            fmt::format("{}.{} ({} bytes)", one.enterprise, one.subtype, one.data.size()));
+      }
+    }
     reply.rows.push_back(
         {{"home_address", binding.home_address.to_string()},
          {"primary", primary.config->name},
@@ -123,7 +132,9 @@ TelemetryCommands::Reply TelemetryCommands::global_bindings(const Now& now,
          {"time", fmt::format("{}.{:05}", binding.version.time.value >> 16U,
                               (binding.version.time.value & 0xffffU) * 100000 >> 16U)},
          {"change", std::uint64_t{binding.version.change}},
-         {"prefixes", fmt::format("{}", fmt::join(prefixes, " "))}});
+         {"prefixes", fmt::format("{}", fmt::join(prefixes, " "))},
+         {"aaa", aaa},
+         {"vendor", fmt::format("{}", fmt::join(vendor, " "))}});
   };
   const control::BindingCache& cache = agent.bindings();
   if (home) {
