@@ -28,9 +28,11 @@ bool is_row(const std::string& key) {
 }  // namespace
 
 std::string socket_path(const std::string& file_prefix) {
-  // As DPDK finds its run-time directory (eal_create_runtime_dir).
+  // As DPDK finds its run-time directory (eal_create_runtime_dir); systemd sets the first one.
   std::string base = "/var/run";
-  if (geteuid() != 0) {
+  if (const char* given = std::getenv("RUNTIME_DIRECTORY"); given != nullptr) {
+    base = given;
+  } else if (geteuid() != 0) {
     const char* xdg = std::getenv("XDG_RUNTIME_DIR");
     base = xdg != nullptr ? xdg : "/tmp";
   }
@@ -99,8 +101,8 @@ std::expected<Json, std::string> TelemetryClient::ask(const std::string& command
   }
   Json answer = document[path];
   if (answer.is_null()) {
-    return std::unexpected(
-        fmt::format("this daemon does not know {}; is it an anyhomed of this version?", path));
+    return std::unexpected(fmt::format(
+        "the daemon does not know {}: it is still starting, or no anyhomed of this version", path));
   }
   if (answer.contains("error")) {
     return std::unexpected(answer["error"].get<std::string>());
