@@ -55,7 +55,7 @@ void EffectExecutor::retry_deferred() {
   }
 }
 
-void EffectExecutor::run(const Now& now, const control::Effects& effects) {
+void EffectExecutor::run(const Now& now, const control::Effects& effects, Way way) {
   control::Effects instead;
   for (const control::Effect& effect : effects.list()) {
     std::optional<ForwardingUpdate> refused;
@@ -63,7 +63,9 @@ void EffectExecutor::run(const Now& now, const control::Effects& effects) {
         [&](const auto& one) {
           using T = std::decay_t<decltype(one)>;
           if constexpr (std::is_same_v<T, control::SendPacket>) {
-            injector_.send(dataplane::InjectKind::Signalling, effects.bytes(one));
+            injector_.send(way == Way::Routes ? dataplane::InjectKind::Signalling
+                                              : dataplane::InjectKind::Data,
+                           effects.bytes(one));
           } else if constexpr (std::is_same_v<T, control::ForwardPacket>) {
             injector_.send(dataplane::InjectKind::Data, effects.bytes(one));
           } else if constexpr (std::is_same_v<T, control::Note>) {
@@ -76,7 +78,7 @@ void EffectExecutor::run(const Now& now, const control::Effects& effects) {
         },
         effect);
     if (refused && agent_.on_refused(now, *refused, instead)) {
-      run(now, instead);  // only removals, packets and notes: it cannot be refused again
+      run(now, instead, way);  // only removals, packets and notes: it cannot be refused again
       return;
     }
   }
