@@ -32,25 +32,40 @@ std::string boost_name(std::string_view name) {
   return std::string(star == std::string_view::npos ? name : name.substr(0, star + 2));
 }
 
+// All take a value, but it is looked for here: Boost would stop at the first one that is missing.
+po::typed_value<std::vector<std::string>>* values() {
+  return po::value<std::vector<std::string>>()->implicit_value({}, "");
+}
+
 po::options_description describe() {
   po::options_description description;
   std::string last;
   for (const config::Option& option : config::options()) {
     const std::string name = boost_name(option.name);
     if (name != last) {
-      description.add_options()(name.c_str(), po::value<std::vector<std::string>>());
+      description.add_options()(name.c_str(), values());
       last = name;
     }
   }
-  description.add_options()(kMobileNodesFile, po::value<std::vector<std::string>>());
+  description.add_options()(kMobileNodesFile, values());
   return description;
 }
 
 po::options_description describe_command_line() {
   po::options_description description = describe();
   description.add_options()("help,h", "")("version,V", "")(kCheckConfig, "")(
-      "config,c", po::value<std::vector<std::string>>());
+      "config,c", values());
   return description;
+}
+
+// Whether an argument in front of the "--" was meant to be behind it. EAL has a --log-level, too.
+bool is_own_option(std::string_view argument) {
+  if (!argument.starts_with("--") || argument.starts_with("--log-level")) {
+    return false;
+  }
+  const std::string_view key = argument.substr(2, argument.find('=') - 2);
+  return key == kConfig || key == kCheckConfig || key == kMobileNodesFile ||
+         config::find_option(key).option != nullptr;
 }
 
 class CommandLineReader {
@@ -70,7 +85,7 @@ class CommandLineReader {
     apply();
     if (result_.mistakes.empty()) {
       result_.mistakes = config::validate(result_.config);
-    } else {
+    } else if (!file_missing_) {
       // What the whole has to say is worth hearing too, unless it follows from a value not taken.
       for (Mistake& more : config::validate(result_.config)) {
         if (!mentioned(more.option)) {
@@ -94,42 +109,57 @@ class CommandLineReader {
 
   void read_arguments(const std::vector<std::string>& arguments) {
     const po::options_description description = describe_command_line();
+    std::vector<Given> taken;
     try {
-      const auto parsed =
-          po::command_line_parser(arguments)
-              .options(description)
-              .allow_unregistered()
-              .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-              .run();
+      const auto parsed = po::command_line_parser(arguments)
+                              .options(description)
+                              .allow_unregistered()
+                              .style(po::command_line_style::unix_style &
+                                     ~po::command_line_style::allow_guessing)
+                              .run();
       for (const auto& option : parsed.options) {
-        take_argument(option);
+        if (option.position_key < 0) {
+          taken.push_back({option.string_key, option.value, false});
+        } else if (!taken.empty() && taken.back().values.empty() && !is_flag(taken.back().key)) {
+          taken.back().values = option.value;  // "--mtu 1500"; Boost sees to "--mtu=1500" only
+        } else {
+          mistake("command line", option.value.empty() ? "" : option.value.front(),
+                  "not an option",
+                  "options start with --; the configuration file goes with --config");
+        }
       }
     } catch (const po::error& error) {
       mistake("command line", "", error.what(), "see anyhomed -- --help");
     }
+    for (Given& argument : taken) {
+      take_argument(std::move(argument));
+    }
   }
 
-  void take_argument(const po::basic_option<char>& option) {
-    if (option.position_key >= 0) {
-      mistake("command line", option.value.empty() ? "" : option.value.front(), "not an option",
-              "options start with --; the configuration file goes with --config");
-    } else if (option.string_key == "help") {
+  static bool is_flag(std::string_view key) {
+    return key == "help" || key == "version" || key == kCheckConfig;
+  }
+
+  void take_argument(Given argument) {
+    if (argument.key == "help") {
       result_.help = true;
-    } else if (option.string_key == "version") {
+    } else if (argument.key == "version") {
       result_.version = true;
-    } else if (option.string_key == kCheckConfig) {
+    } else if (argument.key == kCheckConfig) {
       result_.check_config = true;
-    } else if (option.string_key == kConfig) {
-      files_.insert(files_.end(), option.value.begin(), option.value.end());
+    } else if (argument.key == kConfig && !argument.values.empty()) {
+      files_.insert(files_.end(), argument.values.begin(), argument.values.end());
     } else {
-      given_.push_back({option.string_key, option.value, false});
+      given_.push_back(std::move(argument));
     }
   }
 
   void read_file(const std::string& name) {
     std::ifstream file(name);
-    if (!file) {
+    // A directory can be opened, and shows itself at the first reading.
+    if (!file || (file.peek() == std::ifstream::traits_type::eof() && file.bad())) {
       mistake("config", name, "cannot be read", "check the name and the permissions");
+      file_missing_ = true;
       return;
     }
     std::vector<std::string> lines;
@@ -186,7 +216,7 @@ class CommandLineReader {
 
   void apply_one(const Given& given) {
     if (given.values.empty()) {
-      mistake(given.key, "", "has no value", "write --" + given.key + " VALUE");
+      apply_bare(given.key);
       return;
     }
     for (const std::string& value : given.values) {
@@ -214,8 +244,27 @@ class CommandLineReader {
     }
   }
 
+  // An option without a value: "--idle" says yes.
+  void apply_bare(const std::string& key) {
+    const config::OptionMatch match = config::find_option(key);
+    if (match.option != nullptr && match.option->argument == config::kYesOrNo) {
+      apply_one({key, {"yes"}, false});
+    } else if (match.option != nullptr || key == kConfig || key == kMobileNodesFile) {
+      mistake(key, "", "has no value", "write --" + key + " VALUE");
+    } else {
+      no_such_option(key, "");
+    }
+  }
+
+  void no_such_option(const std::string& key, const std::string& value) {
+    const std::string_view similar = config::similar_option(key);
+    mistake(key, value, "no such option",
+            similar.empty() ? "see anyhomed -- --help" : fmt::format("did you mean {}?", similar));
+  }
+
   CommandLine result_;
   std::vector<std::string> files_;
+  bool file_missing_ = false;  // what else is missing may be in there
   std::vector<Given> given_;
   std::set<std::string> seen_;
 };
@@ -233,6 +282,11 @@ SplitArguments split_arguments(int argc, char** argv) {
       (behind ? split.own : split.eal).push_back(argument);
     }
   }
+  for (const std::string& argument : split.eal) {
+    if (is_own_option(argument)) {
+      split.misplaced.push_back(argument);
+    }
+  }
   // Somebody who asks for help, and does not know of the "--" yet, gets ours.
   if (!behind) {
     for (const std::string& argument : split.eal) {
@@ -244,8 +298,17 @@ SplitArguments split_arguments(int argc, char** argv) {
   return split;
 }
 
-CommandLine read_command_line(const std::vector<std::string>& arguments) {
-  return CommandLineReader().read(arguments);
+CommandLine read_command_line(const SplitArguments& arguments) {
+  if (arguments.misplaced.empty()) {
+    return CommandLineReader().read(arguments.own);
+  }
+  CommandLine result;
+  for (const std::string& argument : arguments.misplaced) {
+    result.mistakes.push_back(
+        {"command line", argument, "an option of anyhomed among EAL's",
+         "EAL's options come first, then --, then anyhomed's: anyhomed --no-pci -- --config FILE"});
+  }
+  return result;
 }
 
 std::string help_text() {

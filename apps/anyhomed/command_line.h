@@ -12,6 +12,7 @@ namespace anyhome {
 struct SplitArguments {
   std::vector<std::string> eal;  // with the program's name first
   std::vector<std::string> own;
+  std::vector<std::string> misplaced;  // of `eal`, those that are ours
 };
 SplitArguments split_arguments(int argc, char** argv);
 
@@ -24,7 +25,7 @@ struct CommandLine {
 };
 
 // Reads options and the file that --config names; the command line wins. Never throws.
-CommandLine read_command_line(const std::vector<std::string>& arguments);
+CommandLine read_command_line(const SplitArguments& arguments);
 
 // The options in their groups.
 std::string help_text();

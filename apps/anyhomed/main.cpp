@@ -41,7 +41,9 @@ void block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
+// Behind whatever EAL has written: its list of options, for one.
 int fail(const std::string& problem) {
+  std::fflush(stdout);
   fmt::print(stderr, "anyhomed: {}\n", problem);
   return kFailed;
 }
@@ -133,6 +135,9 @@ int run(const config::Config& config, const std::vector<std::string>& eal_argume
   }
   log::open();
   log::set_level(config.runtime.log_level);
+  if (const std::string problem = explain_missing_device(config, eal_arguments); !problem.empty()) {
+    return fail(problem);
+  }
   auto plane = DataPlane::create(config);
   if (!plane) {
     return fail(plane.error());
@@ -176,7 +181,7 @@ int run(const config::Config& config, const std::vector<std::string>& eal_argume
 
 int main_with(int argc, char** argv) {
   const SplitArguments arguments = split_arguments(argc, argv);
-  const CommandLine command_line = read_command_line(arguments.own);
+  const CommandLine command_line = read_command_line(arguments);
   if (command_line.help) {
     fmt::print("{}", help_text());
     return 0;

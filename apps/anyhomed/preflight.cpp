@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <rte_errno.h>
+#include <rte_ethdev.h>
 
 namespace anyhome {
 namespace {
@@ -85,6 +86,30 @@ std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, i
     text += " Another DPDK program may be running: give each its own --file-prefix.";
   }
   return text + " The lines above, by EAL, say more; its options are in front of the --.";
+}
+
+std::string explain_missing_device(const config::Config& config,
+                                   const std::vector<std::string>& eal_arguments) {
+  for (const config::Port& port : config.ports) {
+    std::uint16_t id = 0;
+    if (rte_eth_dev_get_port_by_name(port.device.c_str(), &id) == 0) {
+      continue;
+    }
+    // "--vdev=net_pcap0,rx_pcap=FILE" or the same in two words.
+    const auto asked = std::ranges::find_if(eal_arguments, [&](std::string_view argument) {
+      if (argument.starts_with("--vdev=")) {
+        argument.remove_prefix(std::string_view("--vdev=").size());
+      }
+      return argument.substr(0, argument.find(',')) == port.device;
+    });
+    if (asked != eal_arguments.end()) {
+      return fmt::format(
+          "port {}: EAL could not make the device {} out of \"{}\"; its lines above say why. An "
+          "interface or file that is named there has to exist",
+          port.name, port.device, *asked);
+    }
+  }
+  return "";
 }
 
 }  // namespace anyhome

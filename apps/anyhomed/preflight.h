@@ -14,4 +14,8 @@ std::string preflight(const config::Config& config, const std::vector<std::strin
 // What to say when rte_eal_init has failed.
 std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, int error);
 
+// A virtual device that EAL was told to make and could not: EAL starts without it. Empty: none.
+std::string explain_missing_device(const config::Config& config,
+                                   const std::vector<std::string>& eal_arguments);
+
 }  // namespace anyhome

@@ -98,7 +98,7 @@ const Option kOptions[] = {
        return assign(c.home_agent.max_bindings, parse_number<std::uint32_t>(v, 1, 100'000'000));
      },
      [](const Config& c, View) { return std::to_string(c.home_agent.max_bindings); }},
-    {kHome, "prefix-discovery", "yes|no", "answer Mobile Prefix Solicitations", false,
+    {kHome, "prefix-discovery", kYesOrNo, "answer Mobile Prefix Solicitations", false,
      [](Config& c, View, View v) { return assign(c.home_agent.prefix_discovery, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.home_agent.prefix_discovery); }},
     {kHome, "discovery-rate", "NUMBER", "answers to discovery per second", false,
@@ -147,14 +147,14 @@ const Option kOptions[] = {
        return assign(c.home_agent.timestamp_window, parse_number<std::int64_t>(v, 4, 3600));
      },
      [](const Config& c, View) { return std::to_string(c.home_agent.timestamp_window.count()); }},
-    {kAuth, "keys-per-home-agent", "yes|no",
+    {kAuth, "keys-per-home-agent", kYesOrNo,
      "each home agent has keys of its own, derived from the mobile nodes' keys and its address",
      false,
      [](Config& c, View, View v) {
        return assign(c.home_agent.keys_per_home_agent, parse_bool(v));
      },
      [](const Config& c, View) { return show_bool(c.home_agent.keys_per_home_agent); }},
-    {kAuth, "only-known-mobile-nodes", "yes|no",
+    {kAuth, "only-known-mobile-nodes", kYesOrNo,
      "refuse mobile nodes without a section of their own by status 129", false,
      [](Config& c, View, View v) {
        return assign(c.home_agent.only_known_mobile_nodes, parse_bool(v));
@@ -204,14 +204,14 @@ const Option kOptions[] = {
      }},
 
     // ---- Mobile networks ----
-    {kNemo, "nemo", "yes|no", "serve mobile routers (RFC 3963)", false,
+    {kNemo, "nemo", kYesOrNo, "serve mobile routers (RFC 3963)", false,
      [](Config& c, View, View v) { return assign(c.home_agent.nemo, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.home_agent.nemo); }},
     {kNemo, "nemo-pool", "PREFIX,LENGTH",
      "pool of mobile network prefixes of one length; they are looked up fastest", true,
      [](Config& c, View, View v) { return append(c.home_agent.nemo_pools, parse_nemo_pool(v)); },
      [](const Config& c, View) { return lines(c.home_agent.nemo_pools, show_pool); }},
-    {kNemo, "nemo-any-prefix", "yes|no",
+    {kNemo, "nemo-any-prefix", kYesOrNo,
      "a mobile router may ask for any free prefix of a pool, not only for its own", false,
      [](Config& c, View, View v) { return assign(c.home_agent.nemo_any_prefix, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.home_agent.nemo_any_prefix); }},
@@ -305,11 +305,11 @@ const Option kOptions[] = {
        return assign(named(c.ports, i).mtu, parse_number<std::uint16_t>(v, 1280, 9600));
      },
      [](const Config& c, View i) { return std::to_string(existing(c.ports, i).mtu); }},
-    {kPorts, "port.*.home-link", "yes|no",
+    {kPorts, "port.*.home-link", kYesOrNo,
      "sources inside the home prefix are believed here, as on a home link", false,
      [](Config& c, View i, View v) { return assign(named(c.ports, i).home_link, parse_bool(v)); },
      [](const Config& c, View i) { return show_bool(existing(c.ports, i).home_link); }},
-    {kPorts, "port.*.haha", "yes|no", "HAHA links of other home agents come in here", false,
+    {kPorts, "port.*.haha", kYesOrNo, "HAHA links of other home agents come in here", false,
      [](Config& c, View i, View v) { return assign(named(c.ports, i).haha, parse_bool(v)); },
      [](const Config& c, View i) { return show_bool(existing(c.ports, i).haha); }},
     {kPorts, "port.*.address", "ADDRESS/LENGTH",
@@ -380,7 +380,7 @@ const Option kOptions[] = {
        return assign(c.data_path.burst, parse_number<unsigned>(v, 1, 64));
      },
      [](const Config& c, View) { return std::to_string(c.data_path.burst); }},
-    {kPath, "idle", "yes|no", "workers sleep when there is nothing to do (labs, laptops)", false,
+    {kPath, "idle", kYesOrNo, "workers sleep when there is nothing to do (labs, laptops)", false,
      [](Config& c, View, View v) { return assign(c.data_path.idle, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.idle); }},
     {kPath, "tunnel-hop-limit", "NUMBER", "hop limit of tunnel packets to mobile nodes", false,
@@ -388,7 +388,7 @@ const Option kOptions[] = {
        return assign(c.data_path.tunnel_hop_limit, parse_number<std::uint8_t>(v, 1));
      },
      [](const Config& c, View) { return std::to_string(c.data_path.tunnel_hop_limit); }},
-    {kPath, "copy-traffic-class", "yes|no",
+    {kPath, "copy-traffic-class", kYesOrNo,
      "tunnel packets have the DSCP of the packet inside; ECN is always copied", false,
      [](Config& c, View, View v) { return assign(c.data_path.copy_traffic_class, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.copy_traffic_class); }},
@@ -409,7 +409,7 @@ const Option kOptions[] = {
        const auto& mtu = c.data_path.mtu_to_correspondents;
        return mtu ? std::to_string(*mtu) : std::string();
      }},
-    {kPath, "clamp-tcp-mss", "yes|no", "lower the MSS of TCP connections to what tunnels take",
+    {kPath, "clamp-tcp-mss", kYesOrNo, "lower the MSS of TCP connections to what tunnels take",
      false,
      [](Config& c, View, View v) { return assign(c.data_path.clamp_tcp_mss, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.clamp_tcp_mss); }},

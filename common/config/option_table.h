@@ -21,6 +21,9 @@ struct Mistake {
   std::string remedy;
 };
 
+// What an option takes that says yes or no.
+inline constexpr std::string_view kYesOrNo = "yes|no";
+
 struct Option {
   std::string_view group;
   // "max-lifetime", or "port.*.mtu" for an option of a named section.
