@@ -8,12 +8,7 @@ bool may_be_answered_by_error(ByteView packet) {
       header->source.is_loopback() || header->destination.is_multicast()) {
     return false;
   }
-  const auto chain = wire::walk_headers(packet);
-  if (!chain || chain->protocol != wire::protocol::kIcmpv6) {
-    return true;
-  }
-  const auto icmp = wire::Icmpv6Header::parse(packet.subspan(chain->upper_offset));
-  return icmp && !wire::icmpv6::is_error(icmp->type) && icmp->type != wire::icmpv6::kRedirect;
+  return !wire::may_be_icmpv6_error(packet);
 }
 
 }  // namespace anyhome::control

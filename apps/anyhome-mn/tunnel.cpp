@@ -75,16 +75,6 @@ std::vector<Bytes> fragments(const Ipv6Header& header, ByteView payload, std::si
   return result;
 }
 
-// RFC 4443 §2.4 (e): no error about an error or a redirect.
-bool is_icmpv6_error(ByteView packet) {
-  const auto chain = wire::walk_headers(packet);
-  if (!chain || chain->protocol != protocol::kIcmpv6 || chain->upper_offset >= packet.size()) {
-    return false;
-  }
-  const auto type = std::to_integer<std::uint8_t>(packet[chain->upper_offset]);
-  return wire::icmpv6::is_error(type) || type == wire::icmpv6::kRedirect;
-}
-
 }  // namespace
 
 std::size_t tunnel_mtu(std::size_t path_mtu) {
@@ -153,7 +143,7 @@ std::optional<Bytes> make_icmpv6_error(std::uint8_t type, std::uint8_t code,
   // A Packet Too Big may answer a multicast, nothing else may (RFC 4443 §2.4 (e.3)).
   if (!header || header->source.is_unspecified() || header->source.is_multicast() ||
       (header->destination.is_multicast() && type != wire::icmpv6::kPacketTooBig) ||
-      is_icmpv6_error(offending)) {
+      wire::may_be_icmpv6_error(offending)) {
     return std::nullopt;
   }
   const std::size_t room = wire::kMinimumMtu - kIpv6HeaderSize - wire::kIcmpv6HeaderSize;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/checksum.h"
+#include "common/wire/extension.h"
 #include "common/wire/ipv6.h"
 
 namespace anyhome::wire {
@@ -76,6 +77,43 @@ void Icmpv6Header::write(Writer& writer) const {
   writer.u8(code);
   writer.u16(checksum);
   writer.u32(parameter);
+}
+
+bool may_be_icmpv6_error(ByteView packet) {
+  Reader reader(packet);
+  reader.skip(ipv6_offset::kNextHeader);
+  std::uint8_t protocol = reader.u8();
+  reader.skip(kIpv6HeaderSize - ipv6_offset::kNextHeader - 1);
+  bool first_bytes = true;  // not those of a later fragment
+  for (unsigned headers = 0; first_bytes; ++headers) {
+    const bool authentication = protocol == protocol::kAh;
+    const bool fragment = protocol == protocol::kFragment;
+    if (!authentication && !fragment && protocol != protocol::kHopByHop &&
+        protocol != protocol::kRouting && protocol != protocol::kDestinationOptions) {
+      break;
+    }
+    if (headers == kMaxExtensionHeaders) {
+      return true;
+    }
+    protocol = reader.u8();
+    const std::size_t length = reader.u8();
+    if (fragment) {
+      constexpr std::uint16_t kOffset = 0xfff8;
+      first_bytes = (reader.u16() & kOffset) == 0;
+      reader.skip(4);
+    } else {
+      // RFC 4302 §2.2 counts in 4 bytes, less two of them; RFC 8200 §4 in 8 bytes, less one.
+      reader.skip((authentication ? 4 * (length + 2) : 8 * (length + 1)) - 2);
+    }
+  }
+  if (!reader.ok()) {
+    return true;
+  }
+  if (protocol != protocol::kIcmpv6) {
+    return false;
+  }
+  const std::uint8_t type = reader.u8();
+  return !first_bytes || !reader.ok() || icmpv6::is_error(type) || type == icmpv6::kRedirect;
 }
 
 bool icmpv6_checksum_ok(const Ipv6Address& source, const Ipv6Address& destination,

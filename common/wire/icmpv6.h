@@ -56,6 +56,12 @@ struct Icmpv6Header {
   void write(Writer& writer) const;
 };
 
+// Whether a packet is an ICMPv6 error or a redirect, which no error may answer (RFC 4443 §2.4
+// (e.1), (e.2)). Looks through extension headers by their lengths alone, since it is asked about
+// packets whose headers are what is wrong. True also where it cannot be told: ICMPv6 in a later
+// fragment, or headers that are cut off.
+bool may_be_icmpv6_error(ByteView packet);
+
 bool icmpv6_checksum_ok(const Ipv6Address& source, const Ipv6Address& destination,
                         ByteView message);
 // Fills in the checksum field of a complete message.

@@ -13,6 +13,12 @@ namespace anyhome::dataplane {
 template <Environment Env>
 void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::uint8_t code,
                            std::uint32_t parameter) {
+  refuse(work, reason, type, code, parameter, config_.own_address);
+}
+
+template <Environment Env>
+void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::uint8_t code,
+                           std::uint32_t parameter, const Ipv6Address& answering) {
   trace("refused: {}: {}", forwarding::info(reason).name, forwarding::info(reason).sentence);
   if (!may_be_answered(work, type, code)) {
     env_.count(Counter::IcmpForbidden, 1);
@@ -40,7 +46,7 @@ void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::u
   wire::Ipv6Header header;
   header.payload_length = static_cast<std::uint16_t>(wire::kIcmpv6HeaderSize + quote);
   header.next_header = wire::protocol::kIcmpv6;
-  header.source = config_.own_address;
+  header.source = answering;
   header.destination = destination;
   Writer writer(MutableBytes(ip, kHeaders));
   header.write(writer);
@@ -72,30 +78,7 @@ bool Pipeline<Env>::may_be_answered(const W& work, std::uint8_t type, std::uint8
   if (*destination_of(work) == kMulticast && !multicast_allowed) {
     return false;
   }
-  const auto chain = wire::walk_headers(ByteView(work.ip, work.contiguous));
-  if (!chain) {
-    // The headers are what is wrong; an ICMPv6 error in there cannot be told, but then it is one
-    // that no well-behaved node sends.
-    return type == kParameterProblem || next_header_of(work) != wire::protocol::kIcmpv6;
-  }
-  std::size_t upper = chain->upper_offset;
-  std::uint8_t protocol = chain->protocol;
-  if (chain->fragment) {
-    // A later fragment of an error looks like data; the first one shows its type.
-    protocol = chain->fragment->next_header;
-    upper += wire::kFragmentHeaderSize;
-    if (chain->fragment->offset_bytes != 0) {
-      return protocol != wire::protocol::kIcmpv6;
-    }
-  }
-  if (protocol != wire::protocol::kIcmpv6) {
-    return true;
-  }
-  if (upper >= work.contiguous) {
-    return false;
-  }
-  const auto inner = std::to_integer<std::uint8_t>(work.ip[upper]);
-  return !is_error(inner) && inner != kRedirect;
+  return !wire::may_be_icmpv6_error(ByteView(work.ip, work.contiguous));
 }
 
 template <Environment Env>

@@ -46,7 +46,7 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
   W& work = work_[index];
   const auto chain = wire::walk_headers(ByteView(work.ip, work.contiguous));
   if (!chain) {
-    refuse_header_chain(work, chain.error());
+    refuse_header_chain(work, role, chain.error());
     return;
   }
   if (chain->fragment) {
@@ -72,9 +72,17 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
 }
 
 template <Environment Env>
-void Pipeline<Env>::refuse_header_chain(W& work, const wire::ChainProblem& problem) {
+void Pipeline<Env>::refuse_header_chain(W& work, LocalRole role,
+                                        const wire::ChainProblem& problem) {
   using wire::ChainError;
   using namespace wire::icmpv6;
+  // RFC 4443 §2.2: from the address it was sent to, which an anycast or a multicast one cannot be.
+  const Ipv6Address destination = read_address(destination_of(work));
+  const bool may_be_source = role != LocalRole::Discovery && destination.is_unicast_routable();
+  const auto report = [&](DropReason reason, std::uint8_t code) {
+    refuse(work, reason, kParameterProblem, code, problem.pointer,
+           may_be_source ? destination : config_.own_address);
+  };
   switch (problem.error) {
     case ChainError::Truncated:
       drop(work, work.contiguous < work.length ? DropReason::HeaderNotContiguous
@@ -90,16 +98,17 @@ void Pipeline<Env>::refuse_header_chain(W& work, const wire::ChainProblem& probl
       drop(work, DropReason::BadHomeAddressOption);
       return;
     case ChainError::MisplacedHopByHop:
-      refuse(work, DropReason::MisplacedHopByHop, kParameterProblem, kCodeUnknownNextHeader,
-             problem.pointer);
+      report(DropReason::MisplacedHopByHop, kCodeUnknownNextHeader);
       return;
     case ChainError::ReportedOption:
-      refuse(work, DropReason::UnknownOption, kParameterProblem, kCodeUnknownOption,
-             problem.pointer);
+      if (destination.is_multicast() && !problem.report_to_multicast_too) {
+        drop(work, DropReason::UnknownOption);  // RFC 8200 §4.2, type bits 11
+        return;
+      }
+      report(DropReason::UnknownOption, kCodeUnknownOption);
       return;
     case ChainError::UnknownRoutingType:
-      refuse(work, DropReason::UnknownRoutingHeader, kParameterProblem, kCodeErroneousField,
-             problem.pointer);
+      report(DropReason::UnknownRoutingHeader, kCodeErroneousField);
       return;
   }
 }

@@ -96,7 +96,7 @@ class Pipeline {
   [[nodiscard]] bool is_tunnel_end(LocalRole role) const;
   void leave_tunnel(unsigned index, LocalRole role, std::size_t inner_at);
   void deliver_upper_layer(unsigned index, LocalRole role);
-  void refuse_header_chain(W& work, const wire::ChainProblem& problem);
+  void refuse_header_chain(W& work, LocalRole role, const wire::ChainProblem& problem);
   [[nodiscard]] forwarding::PuntClass punt_class(const W& work, const wire::HeaderChain& chain,
                                                  LocalRole role) const;
   [[nodiscard]] forwarding::PuntClass icmpv6_class(ByteView message) const;
@@ -144,6 +144,8 @@ class Pipeline {
   // icmp_error.h
   void refuse(W& work, DropReason reason, std::uint8_t type, std::uint8_t code,
               std::uint32_t parameter);
+  void refuse(W& work, DropReason reason, std::uint8_t type, std::uint8_t code,
+              std::uint32_t parameter, const Ipv6Address& answering);
   [[nodiscard]] bool may_be_answered(const W& work, std::uint8_t type, std::uint8_t code) const;
   bool within_rate(const W& work, std::uint8_t type);
   void send_errors();

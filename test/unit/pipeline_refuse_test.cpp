@@ -472,6 +472,32 @@ TEST_CASE("Time Exceeded and Parameter Problem quote the packet as it came", "[p
   }
 }
 
+TEST_CASE("a Parameter Problem comes from the address that was spoken to, unless it is anycast",
+          "[pipeline][icmp]") {
+  PipelineFixture f;
+  const auto answered_from = [&](const Ipv6Address& destination) {
+    f.env.forget();
+    f.receive_frame(
+        frame(destination.is_multicast() ? Mac{0x33, 0x33, 0, 0, 0, 1} : PipelineFixture::kPortMac,
+              build({f.correspondent, destination, 60, 64, 0, 0, hex("06 00 9e04 00000000")})));
+    return wire::Ipv6Header::parse(f.sent_packet())->source;
+  };
+  CHECK(answered_from(f.locator) == f.locator);
+  CHECK(answered_from(ip6("2001:db8:a1::99")) == ip6("2001:db8:a1::99"));
+  CHECK(answered_from(f.agent) == f.agent);
+  CHECK(answered_from(ip6("2001:db8:0:1:fdff:ffff:ffff:fffe")) == f.agent);
+  CHECK(answered_from(ip6("ff02::1")) == f.agent);
+}
+
+TEST_CASE("an option that must not be reported of a multicast is not (RFC 8200 §4.2)",
+          "[pipeline][icmp]") {
+  PipelineFixture f;  // type bits 11, where 10 is reported above
+  f.receive_frame(frame({0x33, 0x33, 0, 0, 0, 1}, build({f.correspondent, ip6("ff02::1"), 60, 64, 0,
+                                                         0, hex("06 00 de04 00000000")})));
+  CHECK(f.counted() == "unknown-option=1 received=1");
+  f.check_quiet();
+}
+
 TEST_CASE("an encapsulation limit is passed on, one less (RFC 2473 §4.1.1)", "[pipeline]") {
   PipelineFixture f;
   Bytes packet =
@@ -526,6 +552,19 @@ TEST_CASE("what RFC 4443 §2.4 (e) forbids to answer is not answered", "[pipelin
   }
   SECTION("an ICMPv6 error behind extension headers") {
     forbidden({correspondent, nobody, 60, 64, 0, 0, hex("3a 00 0104 00000000 0100 0000 00000000")});
+  }
+  SECTION("an ICMPv6 error behind headers that we would not walk") {
+    forbidden({correspondent, nobody, 43, 64, 0, 0,
+               hex("3a 02 0201 00000000 20010db8000000000000000000000001 0100 0000 00000000")});
+    forbidden({correspondent, nobody, 60, 64, 0, 0, hex("3a 00 9e04 00000000 0100 0000 00000000")});
+    forbidden({correspondent, nobody, 51, 64, 0, 0,
+               hex("3a 01 0000 00000100 00000001 0100 0000 00000000")});
+    PipelineFixture f;  // nor when these headers are the reason
+    f.receive(udp_to_agent(f, 60, "3a 00 9e04 00000000 0100 0000 00000000"));
+    CHECK(f.counted() == "unknown-option=1 received=1 icmp-forbidden=1");
+  }
+  SECTION("headers that are cut off") {
+    forbidden({correspondent, nobody, 60, 64, 0, 0, hex("3a 03 0104 00000000 0100 0000 00000000")});
   }
   SECTION("a redirect") {
     forbidden({correspondent, nobody, 58, 64, 0, 0, hex("89 00 0000 00000000")});
