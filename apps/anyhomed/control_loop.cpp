@@ -198,7 +198,7 @@ void ControlLoop::serve_punt(const Now& now, rte_mbuf* packet) {
 
 void ControlLoop::supervise(const Now& now) {
   for (const Supervisor::LinkChange& change : supervisor_.look(now.instant)) {
-    if (auto done = plane_.tables().set_port_up(change.port, change.up); !done) {
+    if (auto done = plane_.set_port_up(change.port, change.up); !done) {
       log::warning("port={} link change not installed: {}", plane_.ports()[change.port].name(),
                    to_string(done.error()));
     }

@@ -247,6 +247,9 @@ DataPlane::Done DataPlane::create_rings() {
 
 void DataPlane::create_workers() {
   pipeline_ = make_pipeline_config(config_, ports_);
+  for (std::size_t port = 0; port < ports_.size(); ++port) {
+    ports_down_.emplace_back(false);
+  }
   const std::size_t count = lcores_.size();
   const config::DataPath& path = config_.data_path;
   for (unsigned index = 0; index < count; ++index) {
@@ -272,7 +275,7 @@ void DataPlane::create_workers() {
     for (std::uint16_t port = 0; port < ports_.size(); ++port) {
       setup.transmit.push_back({ports_[port].id(), plan_.transmit[port][index].queue,
                                 ports_[port].multi_segment_transmit(),
-                                handovers_[port][index].get()});
+                                handovers_[port][index].get(), &ports_down_[port]});
       for (std::size_t other = 0; other < count; ++other) {
         if (handovers_[port][other] != nullptr && plan_.transmit[port][other].owner == index) {
           setup.adopted.push_back({port, handovers_[port][other].get()});
@@ -290,6 +293,11 @@ void DataPlane::create_workers() {
 
 std::size_t DataPlane::transmitting_worker(std::uint16_t port) const {
   return plan_.transmit[port].front().owner;
+}
+
+std::expected<void, TableRefusal> DataPlane::set_port_up(std::uint16_t port, bool up) {
+  ports_down_[port].store(!up, std::memory_order_relaxed);
+  return tables_->set_port_up(port, up);
 }
 
 bool DataPlane::take_used(AdjacencyIndex adjacency) {

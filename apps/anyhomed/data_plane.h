@@ -2,7 +2,9 @@
 // configuration and taken down in the opposite order.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <memory>
 #include <string>
@@ -58,6 +60,9 @@ class DataPlane {
   [[nodiscard]] const dataplane::PacketRing& injects(std::size_t worker) const {
     return *injects_[worker];
   }
+  // Tells tables and workers whether a port has a link.
+  std::expected<void, dataplane::TableRefusal> set_port_up(std::uint16_t port, bool up);
+
   // A worker that owns a transmit queue of the port.
   [[nodiscard]] std::size_t transmitting_worker(std::uint16_t port) const;
 
@@ -93,6 +98,7 @@ class DataPlane {
   std::vector<std::unique_ptr<dataplane::PacketRing>> injects_;
   // Per port, per worker: to the owner of the queue; null where the worker has its own.
   std::vector<std::vector<std::unique_ptr<dataplane::PacketRing>>> handovers_;
+  std::deque<std::atomic<bool>> ports_down_;
   dataplane::WakeSignal wake_;
   dataplane::PipelineConfig pipeline_;
   std::vector<std::unique_ptr<dataplane::Worker>> workers_;

@@ -10,17 +10,16 @@ namespace anyhome {
 
 Supervisor::Supervisor(const config::Config& config, DataPlane& plane)
     : plane_(plane),
-      worker_timeout_(config.runtime.worker_timeout),
-      hearts_(plane.workers()),
+      hearts_(plane.workers(), config.runtime.worker_timeout),
+      loops_(plane.workers()),
       links_(plane.ports().size()) {}
 
 std::vector<Supervisor::LinkChange> Supervisor::look(Instant now) {
   look_at_workers(now);
-  last_look_ = now;
   std::vector<LinkChange> changes;
   for (std::uint16_t port = 0; port < links_.size(); ++port) {
     const dataplane::PortLinkState link = plane_.ports()[port].link();
-    if (link.up != links_[port].up) {
+    if (link.up != links_[port].up || !looked_) {
       if (link.up) {
         log::notice("link-up port={} speed={}", plane_.ports()[port].name(), link.speed_mbps);
       } else {
@@ -30,33 +29,25 @@ std::vector<Supervisor::LinkChange> Supervisor::look(Instant now) {
     }
     links_[port] = link;
   }
+  looked_ = true;
   plane_.worker_pool().note_low_water();
   plane_.control_pool().note_low_water();
   return changes;
 }
 
 void Supervisor::look_at_workers(Instant now) {
-  // When we have not run for a while ourselves, the workers may not have either: they get their
-  // time anew (a suspended machine, a debugger).
-  const bool we_were_away = now - last_look_ > worker_timeout_;
-  stuck_ = 0;
-  for (std::size_t i = 0; i < hearts_.size(); ++i) {
-    Heart& heart = hearts_[i];
-    const std::uint64_t loops = plane_.worker_counters(i).loops.value();
-    if (loops != heart.loops || we_were_away) {
-      if (heart.stuck && loops != heart.loops) {
-        log::notice("worker-moving worker={} lcore={}", i, plane_.worker_lcore(i));
-        heart.stuck = false;
-      }
-      heart.loops = loops;
-      heart.moved = now;
-    } else if (!heart.stuck && now - heart.moved >= worker_timeout_) {
-      heart.stuck = true;
-      log::error("worker-stuck worker={} lcore={} for-ms={}; the home prefix is withdrawn", i,
-                 plane_.worker_lcore(i),
-                 std::chrono::duration_cast<std::chrono::milliseconds>(now - heart.moved).count());
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    loops_[i] = plane_.worker_counters(i).loops.value();
+  }
+  for (const Heartbeats::Change& change : hearts_.look(now, loops_)) {
+    if (change.stuck) {
+      log::error("worker-stuck worker={} lcore={} for-ms={}; the home prefix is withdrawn",
+                 change.worker, plane_.worker_lcore(change.worker),
+                 std::chrono::duration_cast<std::chrono::milliseconds>(change.silent).count());
+    } else {
+      log::notice("worker-moving worker={} lcore={}", change.worker,
+                  plane_.worker_lcore(change.worker));
     }
-    stuck_ += heart.stuck ? 1U : 0U;
   }
 }
 
@@ -66,8 +57,8 @@ std::size_t Supervisor::ports_up() const {
 }
 
 std::string Supervisor::reason() const {
-  if (stuck_ != 0) {
-    return fmt::format("{} of {} workers make no progress", stuck_, hearts_.size());
+  if (hearts_.stuck() != 0) {
+    return fmt::format("{} of {} workers make no progress", hearts_.stuck(), hearts_.workers());
   }
   return ports_up() == 0 ? "no port has a link" : "";
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/anyhomed/data_plane.h"
+#include "apps/anyhomed/heartbeat.h"
 #include "common/config/config.h"
 #include "common/time.h"
 
@@ -22,11 +23,11 @@ class Supervisor {
     std::uint16_t port = 0;
     bool up = false;
   };
-  // To be called every `kPeriod`. Logs what has changed.
+  // To be called every `kPeriod`. Logs what has changed; the first time that is every port.
   std::vector<LinkChange> look(Instant now);
 
   // Every worker moves, and at least one port has a link.
-  [[nodiscard]] bool fit() const { return stuck_ == 0 && ports_up() > 0; }
+  [[nodiscard]] bool fit() const { return hearts_.stuck() == 0 && ports_up() > 0; }
   // Why not; empty when fit.
   [[nodiscard]] std::string reason() const;
   [[nodiscard]] std::size_t ports_up() const;
@@ -34,23 +35,16 @@ class Supervisor {
   [[nodiscard]] std::uint32_t port_speed_mbps(std::uint16_t port) const {
     return links_[port].speed_mbps;
   }
-  [[nodiscard]] bool worker_stuck(std::size_t worker) const { return hearts_[worker].stuck; }
+  [[nodiscard]] bool worker_stuck(std::size_t worker) const { return hearts_.is_stuck(worker); }
 
  private:
-  struct Heart {
-    std::uint64_t loops = 0;
-    Instant moved;
-    bool stuck = false;
-  };
-
   void look_at_workers(Instant now);
 
   DataPlane& plane_;
-  Duration worker_timeout_;
-  std::vector<Heart> hearts_;
+  Heartbeats hearts_;
+  std::vector<std::uint64_t> loops_;  // per worker, of the last look
   std::vector<dataplane::PortLinkState> links_;
-  std::size_t stuck_ = 0;
-  Instant last_look_{};
+  bool looked_ = false;
 };
 
 }  // namespace anyhome

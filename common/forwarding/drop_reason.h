@@ -104,7 +104,7 @@ inline constexpr std::array<DropReasonInfo, kDropReasonCount> kDropReasons = {{
     {DropReason::HomeSourceOutsideTunnel, "home-source-outside-tunnel",
      "A packet from outside claims a source inside the home prefix.", "docs/architecture.md"},
     {DropReason::HeaderNotContiguous, "header-not-contiguous",
-     "The headers are scattered over buffer segments and could not be joined.",
+     "The packet is scattered over buffer segments and could not be joined.",
      "docs/architecture.md"},
     {DropReason::HeaderTruncated, "header-truncated",
      "An extension header of a packet for us runs past its end.", "RFC 8200 §4"},

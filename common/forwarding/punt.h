@@ -32,6 +32,21 @@ constexpr std::string_view to_string(PuntClass punt_class) {
   return kPuntClassNames[static_cast<std::size_t>(punt_class)];
 }
 
+// How many packets a worker's ring may hold when one more of this class comes. The ring is one for
+// all classes: what routing needs keeps an eighth for itself, and HELLOs and neighbours keep
+// another one, so that a flood of Binding Updates within its budget costs no session its BFD.
+constexpr unsigned punt_limit(PuntClass punt_class, unsigned capacity) {
+  switch (punt_class) {
+    case PuntClass::Routing:
+      return capacity;
+    case PuntClass::HahaHello:
+    case PuntClass::NeighborDiscovery:
+      return capacity - capacity / 8;
+    default:
+      return capacity - capacity / 4;
+  }
+}
+
 inline constexpr std::uint16_t kNoPort = 0xffff;
 inline constexpr std::uint16_t kNoPeer = 0xffff;
 

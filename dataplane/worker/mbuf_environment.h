@@ -99,7 +99,8 @@ class MbufEnvironment : public MbufAccess, public TableAccess {
 
   bool punt(rte_mbuf* packet, const forwarding::PuntMetadata& metadata) {
     note_of(packet, note_offset_).punt = metadata;
-    if (!punts_.push(packet)) {
+    if (punts_.count() >= forwarding::punt_limit(metadata.punt_class, punts_.capacity()) ||
+        !punts_.push(packet)) {
       return false;
     }
     punted_ = true;

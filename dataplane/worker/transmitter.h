@@ -1,8 +1,10 @@
 // A worker's way out: a buffer of frames per port, flushed to its queue, or handed to the queue's
-// owner where the port has fewer queues than there are workers.
+// owner where the port has fewer queues than there are workers. What a port without link would only
+// swallow is dropped by name.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,7 +23,8 @@ struct TransmitPath {
   std::uint16_t device = 0;  // DPDK's port number
   std::uint16_t queue = 0;
   bool multi_segment = false;
-  PacketRing* to_owner = nullptr;  // set: another worker owns the queue
+  PacketRing* to_owner = nullptr;           // set: another worker owns the queue
+  const std::atomic<bool>* down = nullptr;  // set: says that the port has no link
 };
 
 class Transmitter {
@@ -59,35 +62,44 @@ class Transmitter {
     const TransmitPath& path = paths_[port];
     const unsigned used = buffer.used;
     buffer.used = 0;
-    unsigned sent = 0;
+    std::span<rte_mbuf*> frames(buffer.frames.data(), used);
+    if (path.down != nullptr && path.down->load(std::memory_order_relaxed)) [[unlikely]] {
+      drop(frames, forwarding::DropReason::PortDown);
+      return;
+    }
+    std::size_t sent = 0;
     if (path.to_owner != nullptr) {
-      while (sent < used && path.to_owner->push(buffer.frames[sent])) {
+      while (sent < frames.size() && path.to_owner->push(frames[sent])) {
         ++sent;
       }
     } else {
       if (!path.multi_segment) {
-        linearize(buffer, used);
+        frames = linearize(frames);
       }
-      sent = rte_eth_tx_burst(path.device, path.queue, buffer.frames.data(),
-                              static_cast<std::uint16_t>(used));
+      sent = rte_eth_tx_burst(path.device, path.queue, frames.data(),
+                              static_cast<std::uint16_t>(frames.size()));
     }
-    if (sent < used) [[unlikely]] {
-      drop(std::span(buffer.frames).subspan(sent, used - sent));
+    if (sent < frames.size()) [[unlikely]] {
+      drop(frames.subspan(sent), forwarding::DropReason::TransmitQueueFull);
     }
   }
 
-  // A driver that takes single buffers only; ours are, others' need not be.
-  static void linearize(Buffer& buffer, unsigned used) {
-    for (unsigned i = 0; i < used; ++i) {
-      if (buffer.frames[i]->nb_segs > 1) [[unlikely]] {
-        (void)rte_pktmbuf_linearize(buffer.frames[i]);
+  // For a driver that takes single buffers only; ours are, others' need not be. Those that do not
+  // fit into one are dropped: the driver would send their first segment.
+  std::span<rte_mbuf*> linearize(std::span<rte_mbuf*> frames) {
+    std::size_t kept = 0;
+    for (rte_mbuf* frame : frames) {
+      if (frame->nb_segs > 1 && rte_pktmbuf_linearize(frame) != 0) [[unlikely]] {
+        drop(std::span(&frame, 1), forwarding::DropReason::HeaderNotContiguous);
+      } else {
+        frames[kept++] = frame;
       }
     }
+    return frames.first(kept);
   }
 
-  void drop(std::span<rte_mbuf*> frames) {
-    counters_.drops[static_cast<std::size_t>(forwarding::DropReason::TransmitQueueFull)].add(
-        frames.size());
+  void drop(std::span<rte_mbuf*> frames, forwarding::DropReason reason) {
+    counters_.drops[static_cast<std::size_t>(reason)].add(frames.size());
     rte_pktmbuf_free_bulk(frames.data(), static_cast<unsigned>(frames.size()));
   }
 
