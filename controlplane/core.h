@@ -100,6 +100,7 @@ struct Core {
         binding_errors(home_agent.binding_error_rate, home_agent.binding_error_rate),
         icmp_errors(home_agent.binding_error_rate, home_agent.binding_error_rate),
         discovery(home_agent.discovery_rate, home_agent.discovery_rate),
+        discovery_addresses(home_agent.discovery_addresses()),
         members(config.haha, config.locator),
         digest_hash(config.haha.set_key),
         strangers(kStrangersPerSecond, kStrangersPerSecond),
@@ -125,6 +126,7 @@ struct Core {
   TokenBucket binding_errors;
   TokenBucket icmp_errors;
   TokenBucket discovery;
+  const std::vector<Ipv6Address> discovery_addresses;
 
   // ---- The global home agent set ----
   HomeAgentList members;
@@ -157,8 +159,14 @@ struct Core {
   std::optional<ReplyContext> last_update;
 
   [[nodiscard]] const Ipv6Address& own_address() const { return config.address.address(); }
-  [[nodiscard]] Ipv6Address discovery_address() const {
-    return config.discovery_address.value_or(config.home_prefixes.front().home_agents_anycast());
+  [[nodiscard]] bool is_discovery_address(const Ipv6Address& address) const {
+    return std::ranges::find(discovery_addresses, address) != discovery_addresses.end();
+  }
+  // Where an answer to a packet for us comes from: the address it was sent to, if that is a unicast
+  // one (RFC 4443 §2.2).
+  [[nodiscard]] const Ipv6Address& answering_address(const Ipv6Address& destination) const {
+    return destination.is_unicast_routable() && !is_discovery_address(destination) ? destination
+                                                                                   : own_address();
   }
   [[nodiscard]] bool in_home_prefix(const Ipv6Address& address) const {
     return std::ranges::any_of(config.home_prefixes,

@@ -54,7 +54,7 @@ void process_discovery_request(Core& core, const Now& now, const wire::Ipv6Heade
                                ByteView message, Effects& effects) {
   core.counters.count(ControlCounter::DiscoveryRequests);
   const auto request = wire::DiscoveryRequest::parse(message);
-  if (!request || header.destination != core.discovery_address() ||
+  if (!request || !core.is_discovery_address(header.destination) ||
       !header.source.is_unicast_routable() ||
       !wire::icmpv6_checksum_ok(header.source, header.destination, message)) {
     core.counters.count(ControlCounter::DiscoveryMalformed);
@@ -74,8 +74,9 @@ void process_prefix_solicitation(Core& core, const Now& now, const wire::Ipv6Hea
                                  Binding& binding, ByteView message, Effects& effects) {
   core.counters.count(ControlCounter::PrefixSolicitations);
   const auto solicitation = wire::PrefixSolicitation::parse(message);
-  // The home address counts as source in the checksum (RFC 6275 §6.3).
-  if (!solicitation ||
+  // To the home agent's own address (RFC 6275 §6.7); the home address counts as source in the
+  // checksum (§6.3).
+  if (!solicitation || header.destination != core.own_address() ||
       !wire::icmpv6_checksum_ok(binding.home_address.address(), header.destination, message)) {
     core.counters.count(ControlCounter::DiscoveryMalformed);
     return;

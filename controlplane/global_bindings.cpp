@@ -76,7 +76,7 @@ bool may_be_home_address(const Core& core, const HomeAddress& home_address) {
   if (!core.in_home_prefix(home) && !core.in_nemo_pool(home)) {
     return false;
   }
-  return home != core.own_address() && home != core.discovery_address() &&
+  return home != core.own_address() && !core.is_discovery_address(home) &&
          std::ranges::none_of(core.config.haha.peers, [&](const config::Peer& peer) {
            return peer.address.address() == home;
          });

@@ -13,6 +13,9 @@
 namespace anyhome::control {
 namespace {
 
+// Timers of one call: when a million bindings end together, packets and peers are served in
+// between.
+constexpr unsigned kTimersPerCall = 1024;
 // Slots that a walk over all of them looks at in one event.
 constexpr unsigned kSlotsPerEvent = 8192;
 
@@ -43,7 +46,11 @@ void HomeAgent::on_packet(const Now& now, const forwarding::PuntMetadata& metada
 
 void HomeAgent::on_timer(const Now& now, Effects& effects) {
   core_.last_update.reset();
-  while (const auto payload = core_.timers.pop_due(now.instant)) {
+  for (unsigned fired = 0; fired < kTimersPerCall; ++fired) {
+    const auto payload = core_.timers.pop_due(now.instant);
+    if (!payload) {
+      break;
+    }
     const std::uint32_t index = timer_index(*payload);
     switch (timer_kind(*payload)) {
       case TimerKind::Binding:

@@ -45,7 +45,8 @@ class HomeAgent {
   void on_packet(const Now& now, const forwarding::PuntMetadata& metadata, ByteView packet,
                  Effects& effects);
 
-  // Everything that is due. To be called when `next_deadline` has come; earlier does no harm.
+  // What is due, a bounded part of it in one call. To be called when `next_deadline` has come,
+  // which says whether there is more; earlier does no harm.
   void on_timer(const Now& now, Effects& effects);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 

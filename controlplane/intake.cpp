@@ -36,7 +36,8 @@ void send_binding_error(Core& core, const Received& received, std::uint8_t statu
     core.counters.count(ControlCounter::BindingErrorsLimited);
     return;
   }
-  const Envelope envelope{core.own_address(), received.header.source, std::nullopt};
+  const Envelope envelope{core.answering_address(received.header.destination),
+                          received.header.source, std::nullopt};
   send_message(effects, envelope, wire::protocol::kMobility, wire::kMinimumMtu,
                [&](MutableBytes buffer) {
                  const Ipv6Address home =
@@ -57,8 +58,10 @@ void send_parameter_problem(Core& core, const Received& received, std::size_t by
   const wire::Icmpv6Header header{wire::icmpv6::kParameterProblem,
                                   wire::icmpv6::kCodeErroneousField, 0,
                                   static_cast<std::uint32_t>(received.chain.upper_offset + byte)};
-  send_icmpv6(effects, {core.own_address(), received.header.source, std::nullopt},
-              Icmpv6Error{header, received.packet});
+  send_icmpv6(
+      effects,
+      {core.answering_address(received.header.destination), received.header.source, std::nullopt},
+      Icmpv6Error{header, received.packet});
   core.counters.count(ControlCounter::ParameterProblemsSent);
 }
 
@@ -167,9 +170,14 @@ void process_mobility_header(Core& core, const Received& received, Effects& effe
                          effects);
 }
 
-// RFC 6275 §9.3.1: in front of anything but a Mobility Header the option needs a binding of that
-// home address at this source.
+// RFC 6275 §9.3.1: in front of anything but a Mobility Header, ESP or AH the option needs a binding
+// of that home address at this source.
 void process_with_home_address(Core& core, const Received& received, Effects& effects) {
+  if (received.chain.protocol == wire::protocol::kEsp ||
+      received.chain.protocol == wire::protocol::kAh) {
+    core.counters.count(ControlCounter::HomeAddressUnsupported);
+    return;
+  }
   Binding* binding = core.bindings.find(*received.home_address);
   if (binding == nullptr || !binding->registered() ||
       binding->care_of_address.address() != received.header.source) {

@@ -172,10 +172,12 @@ Step mobile_node_is_known(Core& core, Update& update) {
   return Step::go_on();
 }
 
-// Step 15. Resources.
+// Step 15. Resources. What is only remembered takes memory too: as much again, and no more.
 Step there_is_room(Core& core, Update& update) {
   const bool held = update.entry != nullptr && update.entry->live();
-  if (!held && core.bindings.live() >= core.config.max_bindings) {
+  const std::size_t limit = core.config.max_bindings;
+  if ((!held && core.bindings.live() >= limit) ||
+      (update.entry == nullptr && core.bindings.entries() >= 2 * limit)) {
     return Step::reject(BindingStatus::InsufficientResources);
   }
   return Step::go_on();
@@ -253,7 +255,10 @@ Step prefixes_are_free(Core& core, Update& update) {
   for (const Prefix& prefix : update.prefixes) {
     const HomeAddress* owner = core.bindings.owner_of(prefix);
     if (owner != nullptr && !core.bindings.has_claim(prefix, update.home_address)) {
-      return Step::reject(BindingStatus::NotAuthorizedForPrefix);
+      // Who has named no prefix is told that its forwarding cannot be set up (RFC 3963 §4.2).
+      return Step::reject(update.message.options.mobile_network_prefixes.empty()
+                              ? BindingStatus::ForwardingSetupFailed
+                              : BindingStatus::NotAuthorizedForPrefix);
     }
     wanted += owner == nullptr ? 1U : 0U;
   }
@@ -280,7 +285,7 @@ Step home_address_is_no_duplicate(Core& core, Update& update) {
   const bool of_a_peer = std::ranges::any_of(core.config.haha.peers, [&](const config::Peer& peer) {
     return peer.address.address() == home;
   });
-  if (anycast || of_a_peer || home == core.own_address() || home == core.discovery_address()) {
+  if (anycast || of_a_peer || home == core.own_address() || core.is_discovery_address(home)) {
     return Step::reject(BindingStatus::DuplicateAddressDetectionFailed);
   }
   return Step::go_on();

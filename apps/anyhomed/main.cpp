@@ -99,11 +99,12 @@ std::expected<void, std::string> set_static_tables(const config::Config& config,
 
 std::expected<void, std::string> set_own_addresses(const config::HomeAgent& agent,
                                                    dataplane::ForwardingTables& tables) {
-  const Ipv6Address discovery =
-      agent.discovery_address.value_or(agent.home_prefixes.front().home_agents_anycast());
-  for (const auto& [address, role] :
-       {std::pair(agent.address.address(), dataplane::LocalRole::HomeAgent),
-        std::pair(discovery, dataplane::LocalRole::Discovery)}) {
+  std::vector<std::pair<Ipv6Address, dataplane::LocalRole>> own = {
+      {agent.address.address(), dataplane::LocalRole::HomeAgent}};
+  for (const Ipv6Address& discovery : agent.discovery_addresses()) {
+    own.emplace_back(discovery, dataplane::LocalRole::Discovery);
+  }
+  for (const auto& [address, role] : own) {
     if (auto done = tables.set_local(address, role); !done) {
       return std::unexpected(
           fmt::format("address {}: {}", address.to_string(), to_string(done.error())));

@@ -90,7 +90,7 @@ struct HomeAgent {
   std::vector<Prefix> home_prefixes;
   HomeAgentAddress address;
   std::optional<Locator> locator;
-  std::optional<Ipv6Address> discovery_address;  // default: RFC 2526 anycast of the first prefix
+  std::optional<Ipv6Address> discovery_address;  // default: RFC 2526 anycast of each prefix
 
   std::chrono::seconds max_lifetime{3600};
   // Of the home prefixes (RFC 6275 §10.3.1); nullopt: infinite.
@@ -121,6 +121,19 @@ struct HomeAgent {
   unsigned discovery_rate = 100;     // discovery answers per second
   wire::CodePoints code_points;
   Haha haha;
+
+  // Where home agent discovery is answered (RFC 6275 §10.5): mobile nodes derive the address from
+  // their own home prefix, so each prefix has one.
+  [[nodiscard]] std::vector<Ipv6Address> discovery_addresses() const {
+    if (discovery_address) {
+      return {*discovery_address};
+    }
+    std::vector<Ipv6Address> addresses;
+    for (const Prefix& prefix : home_prefixes) {
+      addresses.push_back(prefix.home_agents_anycast());
+    }
+    return addresses;
+  }
 
   friend bool operator==(const HomeAgent&, const HomeAgent&) = default;
 };

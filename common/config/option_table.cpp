@@ -46,8 +46,8 @@ const Option kOptions[] = {
        return c.home_agent.locator ? c.home_agent.locator->to_string() : "";
      }},
     {kHome, "discovery-address", "ADDRESS",
-     "anycast address of home agent discovery; by default the one RFC 2526 derives from the first "
-     "home prefix",
+     "anycast address of home agent discovery; by default the one RFC 2526 derives from each home "
+     "prefix",
      false,
      [](Config& c, View, View v) -> Result {
        const auto parsed = parse_address(v);

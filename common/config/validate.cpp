@@ -44,13 +44,8 @@ class Validation {
     return std::ranges::any_of(config_.home_agent.nemo_pools,
                                [&](const NemoPool& p) { return p.pool.contains(address); });
   }
-  [[nodiscard]] Ipv6Address discovery_address() const {
-    const HomeAgent& ha = config_.home_agent;
-    if (ha.discovery_address) {
-      return *ha.discovery_address;
-    }
-    return ha.home_prefixes.empty() ? Ipv6Address{}
-                                    : ha.home_prefixes.front().home_agents_anycast();
+  [[nodiscard]] bool is_discovery_address(const Ipv6Address& address) const {
+    return std::ranges::count(config_.home_agent.discovery_addresses(), address) != 0;
   }
 
   void home_agent() {
@@ -125,7 +120,7 @@ class Validation {
                 "outside of the home prefixes and the pools of mobile networks",
                 "choose an address inside one of them");
       }
-      if (home == ha.address.address() || home == discovery_address()) {
+      if (home == ha.address.address() || is_discovery_address(home)) {
         mistake(section + ".home-address", home.to_string(), "an address of the home agent itself",
                 "choose another one");
       }

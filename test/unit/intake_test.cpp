@@ -104,6 +104,33 @@ TEST_CASE("Binding Errors are limited and never sent to what is not unicast", "[
   CHECK(fixture.sent().empty());
 }
 
+TEST_CASE("an error comes from the address it was provoked at, unless that is anycast",
+          "[intake]") {
+  HomeAgentFixture fixture;
+  UpdateSpec spec;
+  spec.tamper = [](Bytes& m) { m[2] = std::byte{200}; };
+  const auto answered_from = [&](const Ipv6Address& destination) {
+    spec.destination = destination;
+    fixture.receive(build_update(spec));
+    REQUIRE(fixture.sent().size() == 1);
+    const Sent sent = fixture.sent().front();
+    CHECK(sent.header.destination == kCareOf.address());
+    return sent.header.source;
+  };
+  const Ipv6Address locator = ip6("2001:db8:a1::1a");
+  SECTION("Binding Error") {
+    CHECK(answered_from(kAgent.address()) == kAgent.address());
+    CHECK(answered_from(locator) == locator);
+    CHECK(answered_from(kDiscovery) == kAgent.address());
+    CHECK(answered_from(ip6("ff0e::1")) == kAgent.address());
+  }
+  SECTION("Parameter Problem (RFC 4443 §2.2)") {
+    spec.tamper = [](Bytes& m) { m[0] = std::byte{6}; };
+    CHECK(answered_from(locator) == locator);
+    CHECK(answered_from(kDiscovery) == kAgent.address());
+  }
+}
+
 TEST_CASE("a wrong Payload Proto and a short header get Parameter Problem", "[intake]") {
   HomeAgentFixture fixture;
   UpdateSpec spec;
@@ -176,6 +203,42 @@ TEST_CASE("a Home Address option without a binding gets Binding Error status 1",
   CHECK(fixture.sent().size() == 1);
 }
 
+TEST_CASE("in front of AH a Home Address option needs no binding (RFC 6275 §9.3.1)", "[intake]") {
+  HomeAgentFixture fixture;
+  Bytes packet =
+      icmp_packet(kCareOf.address(), kAgent.address(), hex("80 00 0000 0001 0001"), kHome);
+  packet[wire::kIpv6HeaderSize] = std::byte{51};
+  fixture.receive(packet);
+  CHECK(fixture.effects.empty());
+  CHECK(fixture.count(ControlCounter::HomeAddressUnsupported) == 1);
+}
+
+TEST_CASE("each home prefix has its discovery address, unless one is configured",
+          "[intake][discovery]") {
+  config::HomeAgent config = insecure_config();
+  const Prefix second = prefix("2001:db8:0:2::/64");
+  config.home_prefixes.push_back(second);
+  const Ipv6Address configured = ip6("2001:db8:0:1::7e");
+  const auto answers_at = [&](const Ipv6Address& address) {
+    HomeAgentFixture fixture(config);
+    fixture.receive(
+        icmp_packet(kCareOf.address(), address, body(wire::DiscoveryRequest{77, false})));
+    UpdateSpec duplicate;
+    duplicate.home_address = HomeAddress(address);
+    const auto status = fixture.sent().size();
+    // What answers discovery is nobody's home address.
+    CHECK((fixture.update(duplicate) == BindingStatus::DuplicateAddressDetectionFailed) ==
+          (status == 1));
+    return status == 1;
+  };
+  CHECK(answers_at(kDiscovery));
+  CHECK(answers_at(second.home_agents_anycast()));
+  CHECK_FALSE(answers_at(configured));
+  config.discovery_address = configured;
+  CHECK(answers_at(configured));
+  CHECK_FALSE(answers_at(kDiscovery));
+}
+
 TEST_CASE("home agent discovery answers with our address", "[intake][discovery]") {
   HomeAgentFixture fixture;
   const auto request = [&](bool router) {
@@ -245,6 +308,14 @@ TEST_CASE("a Mobile Prefix Solicitation is answered to a bound mobile node",
     fixture.advance(1s);
     fixture.receive(solicitation);
     CHECK(fixture.sent().size() == 1);
+  }
+  SECTION("only at the home agent address") {
+    HomeAgentFixture fixture(config);
+    fixture.update({});
+    fixture.receive(
+        icmp_packet(kCareOf.address(), kDiscovery, body(wire::PrefixSolicitation{5}), kHome));
+    CHECK(fixture.sent().empty());
+    CHECK(fixture.count(ControlCounter::DiscoveryMalformed) == 1);
   }
   SECTION("not when it is switched off, not without a Home Address option") {
     config.prefix_discovery = false;

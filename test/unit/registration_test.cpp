@@ -211,9 +211,102 @@ TEST_CASE("implicit prefixes are installed and the R flag answered", "[registrat
   SECTION("another mobile router cannot have them") {
     UpdateSpec other = spec;
     other.home_address = kOtherHome;
-    CHECK(fixture.update(other) == BindingStatus::NotAuthorizedForPrefix);
+    // RFC 3963 §6.2: it has asked for none by name, so none of them is "not authorized".
+    CHECK(fixture.update(other) == BindingStatus::ForwardingSetupFailed);
     CHECK(fixture.agent.bindings().registered() == 1);
+    other.sequence = 2;
+    other.prefixes = {mnp("2001:db8:0:100::/64")};
+    CHECK(fixture.update(other) == BindingStatus::NotAuthorizedForPrefix);
   }
+}
+
+TEST_CASE("an aggregated home network (RFC 4887 §6)", "[registration][nemo]") {
+  config::HomeAgent config = insecure_config();
+  config.home_prefixes = {prefix("2001:db8:0:100::/56")};
+  config.address = HomeAgentAddress(ip6("2001:db8:0:1ff::1a"));
+  config.nemo_pools = {{prefix("2001:db8:0:100::/57"), 64}};
+  config.nemo_any_prefix = true;
+  HomeAgentFixture fixture(config);
+  UpdateSpec spec;
+  spec.destination = config.address.address();
+  spec.flags |= kRouter;
+  // The home address comes out of the mobile router's own prefix; there is no DAD for it.
+  spec.home_address = HomeAddress(ip6("2001:db8:0:105::1"));
+  spec.prefixes = {mnp("2001:db8:0:105::/64")};
+  CHECK(fixture.update(spec) == BindingStatus::Accepted);
+  CHECK(fixture.order() == Names{"set", "set-prefix", "send", "note"});
+  SECTION("the routers of the aggregation keep to their own parts of it") {
+    UpdateSpec other = spec;
+    other.home_address = HomeAddress(ip6("2001:db8:0:106::1"));
+    CHECK(fixture.update(other) == BindingStatus::NotAuthorizedForPrefix);
+    other.sequence = 2;
+    other.prefixes = {mnp("2001:db8:0:106::/64")};
+    CHECK(fixture.update(other) == BindingStatus::Accepted);
+  }
+  SECTION("the base of a mobile network is its subnet-router anycast address") {
+    spec.home_address = HomeAddress(ip6("2001:db8:0:107::"));
+    spec.prefixes = {mnp("2001:db8:0:107::/64")};
+    CHECK(fixture.update(spec) == BindingStatus::DuplicateAddressDetectionFailed);
+  }
+  SECTION("a care-of address in the aggregation is no care-of address") {
+    spec.sequence = 2;
+    spec.source = ip6("2001:db8:0:106::99");
+    CHECK(fixture.update(spec) == BindingStatus::InvalidCareOfAddress);
+  }
+}
+
+TEST_CASE("what is only remembered is bounded too", "[registration]") {
+  config::HomeAgent config = insecure_config();
+  config.max_bindings = 4;
+  HomeAgentFixture fixture(config);
+  std::size_t accepted = 0;
+  for (unsigned i = 0; i < 100; ++i) {
+    UpdateSpec spec;
+    Ipv6Address home = kHome.address();
+    home.octets[15] = static_cast<std::uint8_t>(i + 1);
+    spec.home_address = HomeAddress(home);
+    const auto status = fixture.update(spec);
+    accepted += status == BindingStatus::Accepted ? 1U : 0U;
+    CHECK((status == BindingStatus::Accepted || status == BindingStatus::InsufficientResources));
+    spec.sequence = 2;
+    spec.lifetime = 0;
+    fixture.update(spec);
+  }
+  CHECK(accepted == 8);
+  CHECK(fixture.agent.bindings().entries() == 8);
+  fixture.run_for(11s);
+  CHECK(fixture.agent.bindings().entries() == 0);
+  CHECK(fixture.update({}) == BindingStatus::Accepted);
+}
+
+TEST_CASE("one call carries out a bounded part of what is due", "[registration]") {
+  config::HomeAgent config = insecure_config();
+  config.max_bindings = 5000;
+  config.refresh_request_lead = 0s;
+  HomeAgentFixture fixture(config);
+  for (unsigned i = 0; i < 5000; ++i) {
+    UpdateSpec spec;
+    Ipv6Address home = ip6("2001:db8:0:1:1::");
+    store_be16(std::as_writable_bytes(std::span(home.octets)).data() + 14,
+               static_cast<std::uint16_t>(i + 1));
+    spec.home_address = HomeAddress(home);
+    REQUIRE(fixture.update(spec) == BindingStatus::Accepted);
+  }
+  fixture.advance(1h);
+  fixture.effects.clear();
+  fixture.agent.on_timer(fixture.now, fixture.effects);
+  const std::size_t expired = fixture.all<forwarding::RemoveBinding>().size();
+  CHECK(expired > 0);
+  CHECK(expired <= 1024);
+  // The rest is still due, and asks for another call at once.
+  unsigned calls = 1;
+  while (fixture.agent.bindings().registered() != 0 && calls < 100) {
+    REQUIRE(fixture.agent.next_deadline());
+    CHECK(*fixture.agent.next_deadline() <= fixture.now.instant);
+    fixture.agent.on_timer(fixture.now, fixture.effects);
+    ++calls;
+  }
+  CHECK(fixture.agent.bindings().entries() == 0);
 }
 
 TEST_CASE("an explicit list replaces the one before", "[registration][nemo]") {
