@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "apps/anyhomed/daemon_counters.h"
 #include "apps/anyhomed/explain.h"
 #include "apps/anyhomed/telemetry_parameters.h"
 #include "common/config/option_table.h"
@@ -348,28 +349,25 @@ TelemetryReply TelemetryCommands::counters(const Now&, const std::string& parame
           "Binding Acknowledgements of this status.");
     }
   }
+  const auto add_own = [&add](DaemonCounter counter, std::uint64_t value) {
+    const DaemonCounterInfo& info = kDaemonCounters[static_cast<std::size_t>(counter)];
+    add(info.part, info.name, value, info.sentence);
+  };
   const InjectorCounters& injector = sources_.injector.counters();
-  add("control", "inject-no-buffer", injector.no_buffer,
-      "Packets of the control thread and the host lost because their pool was empty.");
-  add("control", "inject-ring-full", injector.ring_full,
-      "Packets of the control thread and the host lost because a worker was behind.");
-  add("control", "table-updates-refused", sources_.executor.refusals(),
-      "Updates of bindings and prefixes that a forwarding table refused.");
+  add_own(DaemonCounter::InjectNoBuffer, injector.no_buffer);
+  add_own(DaemonCounter::InjectRingFull, injector.ring_full);
+  add_own(DaemonCounter::TableUpdatesRefused, sources_.executor.refusals());
   if (sources_.host != nullptr) {
     const HostCounters& host = sources_.host->counters();
-    add("host", "to-kernel", host.to_kernel, "Packets given to the kernel.");
-    add("host", "from-kernel", host.from_kernel, "Packets taken from the kernel.");
-    add("host", "kernel-did-not-take", host.not_taken,
-        "Packets that a twin or the TUN device did not take.");
-    add("host", "kernel-entries-refused", host.tables_refused,
-        "Addresses, routes and neighbours of the kernel for which a table had no room.");
-    add("host", "netlink-overruns", sources_.host->netlink_counters().overruns,
-        "Times that the kernel's notifications were lost; all was read again.");
+    add_own(DaemonCounter::ToKernel, host.to_kernel);
+    add_own(DaemonCounter::FromKernel, host.from_kernel);
+    add_own(DaemonCounter::KernelDidNotTake, host.not_taken);
+    add_own(DaemonCounter::KernelEntriesRefused, host.tables_refused);
+    add_own(DaemonCounter::NetlinkOverruns, sources_.host->netlink_counters().overruns);
     const host::NeighborResolver& resolver = sources_.host->resolver();
     for (std::size_t i = 0; i < host::kWaitingDropCount; ++i) {
-      const auto drop = static_cast<host::WaitingDrop>(i);
-      add("host", fmt::format("waiting-{}", to_string(drop)), resolver.dropped(drop),
-          "Packets that waited for a neighbour in vain.");
+      add("host", fmt::format("waiting-{}", host::kWaitingDrops[i].name),
+          resolver.dropped(static_cast<host::WaitingDrop>(i)), host::kWaitingDrops[i].sentence);
     }
   }
   return page(std::move(rows), Parameters(parameters).cursor());

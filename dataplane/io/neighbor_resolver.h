@@ -57,12 +57,22 @@ enum class WaitingDrop : std::uint8_t {
 };
 inline constexpr std::size_t kWaitingDropCount = 6;
 
-inline constexpr std::array<std::string_view, kWaitingDropCount> kWaitingDropNames = {
-    "neighbor-queue-full", "waiting-room-full", "new-neighbor-rate",
-    "neighbor-failed",     "neighbor-removed",  "no-answer"};
+struct WaitingDropInfo {
+  std::string_view name;      // kebab-case, what operators see behind "waiting-"
+  std::string_view sentence;  // why, for somebody who has only this line
+};
+
+inline constexpr std::array<WaitingDropInfo, kWaitingDropCount> kWaitingDrops = {{
+    {"neighbor-queue-full", "Replaced by a newer packet for the same neighbour; three may wait."},
+    {"room-full", "Replaced by a newer packet for another neighbour; 256 may wait in all."},
+    {"new-neighbor-rate", "The first packet for one more neighbour, beyond a hundred a second."},
+    {"neighbor-failed", "Waited for a neighbour that did not answer the kernel."},
+    {"neighbor-removed", "Waited for a neighbour that was removed, or whose port lost its link."},
+    {"no-answer", "Waited three seconds without any news of the neighbour."},
+}};
 
 constexpr std::string_view to_string(WaitingDrop drop) {
-  return kWaitingDropNames[static_cast<std::size_t>(drop)];
+  return kWaitingDrops[static_cast<std::size_t>(drop)].name;
 }
 
 // The reason that the data path counts it under.
