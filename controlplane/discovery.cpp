@@ -50,6 +50,8 @@ wire::DiscoveryReply answer_to(const Core& core, const wire::DiscoveryRequest& r
 
 }  // namespace
 
+// RFC 6275 §10.5, draft §5.7 (R92): whoever is asked, at the anycast address, answers, from a unicast
+// one.
 void process_discovery_request(Core& core, const Now& now, const wire::Ipv6Header& header,
                                ByteView message, Effects& effects) {
   core.counters.count(ControlCounter::DiscoveryRequests);
@@ -60,7 +62,8 @@ void process_discovery_request(Core& core, const Now& now, const wire::Ipv6Heade
     core.counters.count(ControlCounter::DiscoveryMalformed);
     return;
   }
-  // R103: a home agent that does not take registrations does not offer itself.
+  // R103: a home agent that does not take registrations does not offer itself. Anybody can ask, so
+  // answers are limited (protocol digest §6.1).
   if (!core.serving() || !core.discovery.take(now.instant)) {
     core.counters.count(ControlCounter::DiscoveryLimited);
     return;
@@ -70,6 +73,7 @@ void process_discovery_request(Core& core, const Now& now, const wire::Ipv6Heade
   core.counters.count(ControlCounter::DiscoveryReplies);
 }
 
+// RFC 6275 §10.6.
 void process_prefix_solicitation(Core& core, const Now& now, const wire::Ipv6Header& header,
                                  Binding& binding, ByteView message, Effects& effects) {
   core.counters.count(ControlCounter::PrefixSolicitations);

@@ -82,7 +82,8 @@ bool may_be_home_address(const Core& core, const HomeAddress& home_address) {
          });
 }
 
-// The primary has changed from us to `peer` (R68, R82, R106).
+// The primary has changed from us to `peer` (R68, R82, R106). What the mobile node still sends
+// through us is let out for a while, so that there is no gap (R84).
 void yield(Core& core, Binding& binding, const PeerState& peer, const Now& now, Effects& effects) {
   const BindingSlot slot = core.bindings.slot_of(binding);
   cancel_switch(core, slot);
@@ -225,6 +226,8 @@ void put_into_digest(Core& core, Binding& binding) {
   ++digest.count;
 }
 
+// Draft §5.3: whoever has accepted the last Binding Update is the primary (R31) and tells all
+// others, of the first registration (R49, R81) and of every change (R34, R35).
 void tell_peers(Core& core, Binding& binding, const Now& now) {
   if (core.members.alone()) {
     return;
@@ -253,6 +256,8 @@ void refresh_copies(Core& core, Binding& binding, const Now& now) {
   core.counters.count(ControlCounter::CopiesRefreshed);
 }
 
+// RFC 6275 §10.3.2: it stops serving and is remembered for its sequence number; RFC 3963 §6.7: all
+// its prefixes go with it.
 void withdraw(Core& core, Binding& binding, const Now& now, Effects& effects) {
   const BindingSlot slot = core.bindings.slot_of(binding);
   cancel_switch(core, slot);
@@ -268,6 +273,7 @@ void withdraw(Core& core, Binding& binding, const Now& now, Effects& effects) {
   }
 }
 
+// R43: the path goes with the global binding.
 void drop_global(Core& core, Binding& binding, const Now& now, Effects& effects) {
   const BindingSlot slot = core.bindings.slot_of(binding);
   cancel_switch(core, slot);
@@ -276,6 +282,7 @@ void drop_global(Core& core, Binding& binding, const Now& now, Effects& effects)
   remember(core, binding, now.instant + Duration(core.config.haha.tombstone_time), effects);
 }
 
+// R69: to the new primary, from a former one too.
 void forward_over_link(Core& core, const Binding& binding, Effects& effects) {
   const PeerState& primary = core.members.of_rank(binding.version.member);
   const auto former = core.formers.find(core.bindings.slot_of(binding));
@@ -297,6 +304,7 @@ void forget_former(Core& core, BindingSlot slot, const Now& now, Effects& effect
   }
 }
 
+// RFC 3963 §6.2: a list is complete. R41: those of a global binding get their paths as well.
 void replace_prefixes(Core& core, Binding& binding, std::vector<Prefix> prefixes,
                       Effects& effects) {
   for (const Prefix& old : binding.prefixes) {
@@ -386,6 +394,7 @@ wire::SsStatus apply_information(Core& core, PeerState& peer,
     core.counters.count(ControlCounter::InformationApplied);
     return wire::SsStatus::Success;
   }
+  // Draft §5.4.1 (R37).
   binding->version = version;
   core.bindings.set_state(*binding, BindingState::Global);
   binding->care_of_address = information.care_of_address;

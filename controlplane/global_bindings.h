@@ -37,7 +37,7 @@ void forward_over_link(Core& core, const Binding& binding, Effects& effects);
 // The former care-of address of a binding that went to a peer is not believed any longer.
 void forget_former(Core& core, BindingSlot slot, const Now& now, Effects& effects);
 
-// RFC 3963 §6.1.2: these prefixes replace those of the binding. Of several claimants of one prefix
+// RFC 3963 §6.2: these prefixes replace those of the binding. Of several claimants of one prefix
 // the oldest binding is active, everywhere the same (rulings §11).
 void replace_prefixes(Core& core, Binding& binding, std::vector<Prefix> prefixes, Effects& effects);
 

@@ -16,6 +16,7 @@ namespace {
 constexpr unsigned kSumsPerOption = 30;
 constexpr unsigned kDigestOptions = 2;
 
+// One link to each other member, between locators (R2, R3).
 void tell_reach(const Core& core, const PeerState& peer, Effects& effects) {
   effects.add(forwarding::SetPeer{
       peer.index, peer.config->address, peer.config->locator, *core.config.locator,
@@ -82,6 +83,8 @@ struct HelloKind {
   bool leaving = false;
 };
 
+// Draft §5.2.2, §5.2.3: preference 0 (R21), our group (R18), G (R17), from locator to locator
+// (R19), to configured members alone, who are of our group (R4, R22).
 void send_hello(Core& core, PeerState& peer, HelloKind kind, Effects& effects) {
   wire::HaHello hello;
   hello.sequence = peer.next_hello;
@@ -118,7 +121,7 @@ void peer_up(Core& core, PeerState& peer, const Now& now, Effects& effects) {
   peer.ever_up = true;
   tell_reach(core, peer, effects);
   effects.add(peer_note(NoteKind::PeerUp, peer.index));
-  if (!peer.dump_finished && !peer.request) {
+  if (!peer.dump_finished && !peer.request) {  // R6, R74: all that it has
     request_state(core, peer, SyncSelector{}, now);
   }
 }
@@ -167,7 +170,8 @@ void start_set(Core& core, const Now& now, Effects& effects) {
 
 void process_hello(Core& core, const Now& now, PeerState* sender, const Ipv6Address& source,
                    ByteView message, Effects& effects) {
-  // Draft §5.2.4, in its order: membership (R25), the message, group (R26), G (R29), age.
+  // Draft §5.2.4, in its order: the Mobility Header (R23, in intake.cpp), membership (R25, R95),
+  // the message, group (R26), G (R29), age. The preference says nothing (R28).
   if (sender == nullptr) {
     core.counters.count(ControlCounter::StrangerMessages);
     if (core.strangers.take(now.instant)) {
@@ -214,6 +218,7 @@ void process_hello(Core& core, const Now& now, PeerState* sender, const Ipv6Addr
   if (known && restarted) {
     peer_restarted(core, peer, now, effects);
   }
+  // R27: the entry is refreshed; its locator is who sent this.
   peer.lifetime = std::chrono::seconds(hello->lifetime_seconds);
   peer.interval = std::chrono::seconds(hello->interval_seconds);
   peer.last_heard = now.instant;
@@ -253,7 +258,7 @@ void peer_timer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
     peer_down(core, peer, now, NoteKind::PeerDown, effects);
   }
   sync_timer(core, peer, now, effects);
-  if (now.instant >= peer.hello_at || std::exchange(peer.probe, false)) {
+  if (now.instant >= peer.hello_at || std::exchange(peer.probe, false)) {  // R14
     send_hello(core, peer, {}, effects);
     peer.hello_at = now.instant + Duration(core.config.haha.hello_interval);
   }

@@ -1,10 +1,11 @@
 // The global home agent list: the other members of the set and what is known of each (draft
 // §5.2.1).
 //
-// Members are configured (draft §5.1), so an entry always exists; what comes and goes is its life:
-// a link is up while the peer answers (two-way), and an entry without a HELLO for its lifetime is
-// dead (R12). The link-local address and the preference of the RFC 6275 list have no place here
-// (R11).
+// An entry has addresses, lifetime and what the peer says of itself; the group is that of the set
+// (R10). Members are configured (draft §5.1), so an entry always exists; what comes and goes is its
+// life: a link is up while the peer answers (two-way), and an entry without a HELLO for its
+// lifetime is dead (R12). The link-local address and the preference of the RFC 6275 list have no
+// place here (R11).
 #pragma once
 
 #include <algorithm>

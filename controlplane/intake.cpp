@@ -142,8 +142,8 @@ void process_mobility_header(Core& core, const Received& received, Effects& effe
     return;
   }
   if (checked->type != wire::mh_type::kBindingUpdate) {
-    // HoTI, CoTI, HoT and CoT are between mobile and correspondent nodes; BA, BE, BRR and Home
-    // Agent Switch are ours to send.
+    // HoTI, CoTI, HoT and CoT (RFC 6275 §6.1.3 to §6.1.6) are between mobile and correspondent
+    // nodes; BA, BE, BRR and Home Agent Switch are ours to send.
     core.counters.count(ControlCounter::MobilityNotForUsToHandle);
     return;
   }
@@ -152,6 +152,7 @@ void process_mobility_header(Core& core, const Received& received, Effects& effe
     refuse_mobility_header(core, received, update.error(), effects);
     return;
   }
+  // RFC 6275 §9.5.1: the options go before the source address.
   const CareOfAddress care_of =
       update->options.alternate_care_of.value_or(CareOfAddress(received.header.source));
   process_binding_update(core,

@@ -9,6 +9,7 @@
 
 namespace anyhome::control {
 
+// Rulings §9 (R108): what one home agent has accepted is nothing to another.
 std::array<std::byte, 16> derive_key(ByteView key, const HomeAgentAddress& home_agent) {
   constexpr std::string_view kLabel = "anyhome";
   std::array<unsigned char, kLabel.size() + Ipv6Address::kSize> text{};

@@ -209,6 +209,7 @@ void switch_target_knows(Core& core, const PeerState& peer, BindingSlot slot,
   arm(core, slot, found->second, now.instant);
 }
 
+// R80: RFC 5142 §5's repetition, at our rate.
 void switch_timer(Core& core, BindingSlot slot, const Now& now, Effects& effects) {
   const auto found = core.switches.find(slot);
   if (found == core.switches.end()) {
@@ -295,6 +296,7 @@ void process_stranded(Core& core, const Now& now, ByteView packet, Effects& effe
   offer_rescue(core, *binding, binding->care_of_address, now);
 }
 
+// R98: unasked, and see process_stranded for those who come by themselves.
 bool rescue_some(Core& core, const Now& now, unsigned budget) {
   while (!core.rescues.empty()) {
     Rescue& rescue = core.rescues.front();

@@ -12,8 +12,8 @@
 namespace anyhome::control {
 
 // A valid Binding Update came over the link from `forwarder`, which is therefore nearer to the
-// mobile node (R78, R79). Does nothing while the mobile node has just come, or the target takes
-// nobody.
+// mobile node (R75a, R78, R79). Does nothing while the mobile node has just come, or the target
+// takes nobody.
 void offer_nearer(Core& core, Binding& binding, const PeerState& forwarder, const Now& now);
 
 // Asks the mobile node of a dead home agent to register here.

@@ -138,7 +138,8 @@ void deregister(Core& core, Update& update, Effects& effects) {
   withdraw(core, binding, update.now, effects);
 }
 
-// Rulings §6: the mobile node has gone to its new primary, and this comes late. True: answered.
+// R83, rulings §6: the mobile node has gone to its new primary, and this comes late. True:
+// answered.
 bool acknowledge_late_deregistration(Core& core, Update& update, Effects& effects) {
   if (update.entry == nullptr || !update.entry->global()) {
     return false;
@@ -181,6 +182,7 @@ bool is_news_for_peers(const Core& core, const Binding& binding, const Update& u
          binding.told_until - update.now.instant < Duration(binding.granted.seconds()) / 2;
 }
 
+// Draft §5.3 (R33): a refresh and a move find the binding there, a first registration makes it.
 void enroll(Core& core, Update& update, Effects& effects) {
   const bool was_registered = update.registered();
   Binding& binding = update.entry != nullptr
@@ -239,6 +241,7 @@ void enroll(Core& core, Update& update, Effects& effects) {
   core.counters.count(!was_registered ? ControlCounter::Registered
                       : moved         ? ControlCounter::Moved
                                       : ControlCounter::Refreshed);
+  // R77, then R78: acknowledged first. What came in natively is offered nothing (R75).
   if (update.peer != forwarding::kNoPeer) {
     offer_nearer(core, binding, core.members.peers()[update.peer], update.now);
   }
@@ -246,6 +249,7 @@ void enroll(Core& core, Update& update, Effects& effects) {
 
 }  // namespace
 
+// Draft §5.3 (R30): as RFC 6275 says, whoever else may know this mobile node.
 void process_binding_update(Core& core, Update update, Effects& effects) {
   core.counters.count(ControlCounter::BindingUpdateReceived);
   update.entry = core.bindings.find(update.home_address);

@@ -183,7 +183,7 @@ Step there_is_room(Core& core, Update& update) {
   return Step::go_on();
 }
 
-// Step 16. RFC 3963 §6.1.1: host or router for the whole life of a binding.
+// Step 16. RFC 3963 §6.2: host or router for the whole life of a binding.
 Step router_flag_is_the_same(Core&, Update& update) {
   if (update.registered() &&
       ((update.entry->flags ^ update.message.flags) & wire::bu_flag::kMobileRouter) != 0) {
@@ -192,7 +192,7 @@ Step router_flag_is_the_same(Core&, Update& update) {
   return Step::go_on();
 }
 
-// RFC 3963 §6.1: a home agent without NEMO says so.
+// RFC 3963 §4.2: a home agent without NEMO says so.
 Step mobile_routers_are_served(Core& core, Update& update) {
   if (update.has(wire::bu_flag::kMobileRouter) && !core.config.nemo) {
     return Step::reject(BindingStatus::MobileRouterOperationNotPermitted);
@@ -210,7 +210,7 @@ bool is_authorized(const Core& core, const config::MobileNode* node, const Prefi
          });
 }
 
-// Step 17. RFC 3963 §6.1.2, explicit mode: every prefix valid, authorized and free, or none.
+// Step 17. RFC 3963 §6.2, explicit mode: every prefix valid, authorized and free, or none.
 Step explicit_prefixes_are_good(Core& core, Update& update) {
   const auto& listed = update.message.options.mobile_network_prefixes;
   if (!update.has(wire::bu_flag::kMobileRouter) || listed.empty()) {
@@ -235,7 +235,7 @@ Step explicit_prefixes_are_good(Core& core, Update& update) {
   return Step::go_on();
 }
 
-// Step 18. RFC 3963 §6.1.2, implicit mode: the prefixes are known here.
+// Step 18. RFC 3963 §6.2, implicit mode: the prefixes are known here.
 Step implicit_prefixes_are_known(Core& core, Update& update) {
   if (!update.has(wire::bu_flag::kMobileRouter) ||
       !update.message.options.mobile_network_prefixes.empty()) {

@@ -52,7 +52,7 @@ std::size_t size_of(const Core& core, const Binding& binding, BindingSlot slot, 
   return size;
 }
 
-// Whether `binding` is for us to tell peers of: what we are primary of, or were last.
+// Whether `binding` is for us to tell peers of: what we are primary of, or were last (R74).
 bool is_ours(const Core& core, const Binding& binding) {
   return binding.state != BindingState::Free && !binding.global() &&
          binding.version.member == core.members.own_rank();
@@ -103,6 +103,7 @@ wire::BindingCacheInformation information_of(const Core& core, const SyncItem& i
   return information;
 }
 
+// From locator to locator, to members alone (R56, R57, R72, R73).
 void send_to(Core& core, const PeerState& peer, const StateSynchronization& message,
              Effects& effects) {
   const Envelope envelope{core.config.locator->address(), peer.config->locator.address(),
@@ -115,6 +116,7 @@ void send_to(Core& core, const PeerState& peer, const StateSynchronization& mess
                });
 }
 
+// Draft §5.4.3: A and G (R52, R44); what belongs to a binding goes with it (R54).
 void send_reply(Core& core, PeerState& peer, std::uint16_t identifier, const Now& now,
                 Effects& effects) {
   StateSynchronization message;
@@ -296,6 +298,7 @@ bool pump_peer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
 
 // ---- SS-REQ ----------------------------------------------------------------------------------
 
+// Draft §5.4.3 (R70).
 void send_request(Core& core, PeerState& peer, Effects& effects) {
   StateSynchronization message;
   message.type = SsType::Request;
@@ -394,6 +397,8 @@ void take_end_mark(Core& core, PeerState& peer, const wire::BindingCacheInformat
   core.work_at(now.instant);
 }
 
+// Draft §5.4.3: always acknowledged (R47), also without A (R101), with a status for each mobile
+// node (R67).
 void process_reply(Core& core, PeerState& peer, const StateSynchronization& message, const Now& now,
                    Effects& effects) {
   peer.last_reply = now.instant;
@@ -482,7 +487,7 @@ void process_acknowledgement(Core& core, PeerState& peer, const StateSynchroniza
   }
 }
 
-// What was told in this message and has changed since is left out: it goes under another
+// R59. What was told in this message and has changed since is left out: it goes under another
 // Identifier.
 void repeat(Core& core, PeerState& peer, std::uint16_t identifier, const Now& now,
             Effects& effects) {
@@ -520,7 +525,8 @@ void watch_lag(PeerState& peer, const Now& now, Effects& effects) {
   peer.sync_lag_told = lags;
 }
 
-// A8: strangers get no answer, unless the operator wants the draft's letter.
+// A8: strangers change nothing (R61, R95, R100) and get no answer, unless the operator wants the
+// draft's letter, and then at a low rate (R96).
 void answer_stranger(Core& core, const Now& now, const Ipv6Address& source, ByteView message,
                      Effects& effects) {
   core.counters.count(ControlCounter::StrangerMessages);

@@ -27,7 +27,7 @@ enum class ReplayProtection : std::uint8_t {
   Timestamp,  // RFC 4285 §6, in addition
 };
 
-// How mobile network prefixes come to be known (RFC 3963 §5.1).
+// How mobile network prefixes come to be known (RFC 3963 §5.2).
 struct NemoPool {
   Prefix pool;
   std::uint8_t prefix_length = 64;  // of the prefixes handed out of it
@@ -41,7 +41,7 @@ struct MobileNode {
   std::optional<std::string> identifier;  // NAI (RFC 4283); any when unset
   std::uint32_t spi = 0;                  // RFC 4285 §5: 0-255 are reserved
   std::vector<std::byte> key;             // of HMAC-SHA1
-  // Authorized prefixes; the ones forwarded in implicit mode (RFC 3963 §6.1.1).
+  // Authorized prefixes; the ones forwarded in implicit mode (RFC 3963 §6.1.2).
   std::vector<Prefix> prefixes;
   friend bool operator==(const MobileNode&, const MobileNode&) = default;
 };

@@ -60,6 +60,7 @@ const Option kOptions[] = {
      [](const Config& c, View) -> std::string {
        return c.home_agent.haha.set_key.empty() ? "" : "(not shown)";
      }},
+    // R13.
     {kSet, "hello-interval", "SECONDS", "between two HA-HELLOs to a peer", false,
      [](Config& c, View, View v) {
        return set_seconds(c.home_agent.haha.hello_interval, v, 1, 3600);

@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kSetKeyBytes = 16;  // SipHash's key
 constexpr std::size_t kMaxPeers = 255;
 
+// Draft §5.1 (R1): what a member has to know of itself and of the others.
 class SetValidation {
  public:
   SetValidation(const Config& config, std::vector<Mistake>& mistakes)

@@ -40,7 +40,7 @@ struct RemoveBinding {
   friend bool operator==(const RemoveBinding&, const RemoveBinding&) = default;
 };
 
-// Packets for a mobile network prefix go where packets for `owner` go (RFC 3963 §6.4).
+// Packets for a mobile network prefix go where packets for `owner` go (RFC 3963 §6.5).
 struct SetPrefix {
   Prefix prefix;
   HomeAddress owner;

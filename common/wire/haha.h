@@ -24,7 +24,7 @@ struct HaHello {
   std::uint16_t preference = 0;  // draft §5.2.2: sent as 0, ignored
   std::uint16_t lifetime_seconds = 0;
   std::uint16_t interval_seconds = 0;
-  std::uint8_t group_id = 0;
+  std::uint8_t group_id = 0;                     // names the set (R9)
   bool active = false;                           // A: accepts new registrations (rulings §1)
   bool request = false;                          // R: asks for a HELLO in return
   bool global = false;                           // G: operated with the Global HAHA specification
@@ -40,6 +40,7 @@ enum class SsType : std::uint8_t {
   Acknowledgement = 2,
 };
 
+// Draft §5.4.3, figure 6 (R46, R48).
 enum class SsStatus : std::uint8_t {
   Success = 0,
   ReasonUnspecified = 128,
@@ -63,7 +64,7 @@ struct IpAddressOption {
 };
 
 // A Binding Cache Information option and the options that belong to it: all that follow it up to
-// the next one.
+// the next one (draft §5.4.2, R45).
 struct BindingCacheInformation {
   std::uint16_t flags = 0;             // of the Binding Update
   SequenceNumber sequence;             // of the Binding Update

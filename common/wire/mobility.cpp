@@ -103,6 +103,7 @@ const OptionRule* find_rule(std::uint8_t type) {
 std::expected<MobilityOptions, MobilityError> parse_options(ByteView message, std::size_t first) {
   MobilityOptions options;
   OptionWalker walker(message, first);
+  // RFC 6275 §6.2.1: what is not known is skipped; so is what has a length that it cannot have.
   while (const auto raw = walker.next()) {
     const OptionRule* rule = find_rule(raw->type);
     if (rule != nullptr && length_fits(*rule, raw->data.size())) {

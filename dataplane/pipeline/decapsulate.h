@@ -1,4 +1,5 @@
-// Stage "decapsulate": the end of a mobile node's reverse tunnel (RFC 6275 §10.4.5, RFC 3963 §9).
+// Stage "decapsulate": the end of a mobile node's reverse tunnel (RFC 6275 §10.4.5, RFC 3963 §9;
+// draft §5.3, R32).
 //
 // A packet is let out only if its inner source has a binding here and its outer source is the
 // care-of address of that binding: otherwise anybody could send in a mobile node's name.
@@ -69,6 +70,8 @@ void Pipeline<Env>::decapsulate() {
   for (unsigned i = 0; i < checked.size(); ++i, hits >>= 1U) {
     W& work = work_[checked[i]];
     const Entry* entry = (hits & 1U) != 0 ? entries[i] : source_binding(keys[i]);
+    // A global binding tunnels to nobody but its primary (R38), and nobody but its primary is its
+    // exit.
     if (entry == nullptr || entry->kind != EntryKind::Bound) {
       trace("inner source {} is not bound here", read_address(keys[i]).to_string());
       drop(work, DropReason::TunnelSourceUnbound);
@@ -134,7 +137,8 @@ const Entry* Pipeline<Env>::source_binding(const std::byte* source) {
   return value.kind() == LeafKind::Binding ? env_.prefix_entry(value.index()) : nullptr;
 }
 
-// The tunnel is behind us: from here on the packet is the inner one. False: it is gone.
+// The tunnel is behind us: from here on the packet is the inner one, on its way natively to a
+// correspondent (draft §3.1, R36) or to whomever else. False: it is gone.
 template <Environment Env>
 bool Pipeline<Env>::accept_inner(W& work, Origin origin) {
   const std::size_t at = work.inner_at;

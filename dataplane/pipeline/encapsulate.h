@@ -1,4 +1,5 @@
-// Stage "encapsulate": IPv6 in IPv6 (RFC 2473) to a care-of address or to a peer's locator.
+// Stage "encapsulate": IPv6 in IPv6 (RFC 2473) to a care-of address (RFC 6275 §10.4.2; draft §5.3,
+// R32) or to a peer's locator.
 #pragma once
 
 #include "dataplane/pipeline/pipeline.h"
@@ -124,8 +125,8 @@ bool Pipeline<Env>::choose_adjacency(W& work, LeafIndex leaf) {
   return false;
 }
 
-// RFC 2473 §7.1: too big and above 1280 bytes is answered; up to 1280 the outer packet will be
-// fragmented.
+// RFC 2473 §7.1, of a mobile node's tunnel and of a HAHA link alike (R90): too big and above 1280
+// bytes is answered; up to 1280 the outer packet will be fragmented.
 template <Environment Env>
 bool Pipeline<Env>::fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size) {
   work.path_mtu = 0;

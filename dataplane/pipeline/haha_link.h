@@ -7,8 +7,8 @@
 //
 // What may go into one. Native packets for a peer's home agent address, whatever they carry (R90a);
 // packets for mobile nodes that are registered with a peer (R85). A packet that has come over a
-// link goes into another one only on its way to a mobile node, never back to where it came from,
-// and at most three times (hop_class.h).
+// link goes into another one only on its way to a mobile node, never back to where it came from
+// (R91), and at most three times (hop_class.h).
 //
 // A packet that was in a mobile node's reverse tunnel inside of the link starts anew: the mobile
 // node sent it, we authenticated it, and the home agent whose link carried the tunnel only happened
@@ -47,7 +47,7 @@ void Pipeline<Env>::enter_link_exit(unsigned index, std::size_t inner_at) {
   classify_linked(index);
 }
 
-// Where a packet out of a link may go: to us, or to whom we serve.
+// Where a packet out of a link may go: to us, or to whom we serve (R89).
 template <Environment Env>
 void Pipeline<Env>::classify_linked(unsigned index) {
   W& work = work_[index];
@@ -86,7 +86,8 @@ void Pipeline<Env>::send_to_primary(unsigned index, const Entry& entry) {
   encapsulate_.push(index);
 }
 
-// A packet for a peer's home agent address: not looked into, but for what could only be forged.
+// A packet for a peer's home agent address, perhaps a Binding Update (R76): not looked into, but
+// for what could only be forged.
 template <Environment Env>
 void Pipeline<Env>::relay_to_peer(unsigned index, const Entry& entry) {
   W& work = work_[index];

@@ -189,12 +189,13 @@ void Pipeline<Env>::classify(unsigned index) {
     resolve_.push(index);
     return;
   }
-  if (config_.locator.matches(destination)) {
+  if (config_.locator.matches(destination)) {  // R7: reachable at both
     deliver(index, LocalRole::Locator);
     return;
   }
   constexpr std::byte kMulticast{0xff};
   if (destination[0] == kMulticast) {
+    // RFC 6275 §10.4.2: multicast of a mobile node is not for its home agent to spread.
     if (work.origin == Origin::Tunnel) {
       drop(work, DropReason::MulticastNotForwarded);
     } else {
@@ -205,6 +206,7 @@ void Pipeline<Env>::classify(unsigned index) {
   constexpr std::uint16_t kLinkLocalMask = 0xffc0;
   constexpr std::uint16_t kLinkLocal = 0xfe80;
   if ((load_be16(destination) & kLinkLocalMask) == kLinkLocal) {
+    // RFC 6275 §10.4.2: a link-local destination is never behind a tunnel.
     if (work.origin == Origin::Wire) {
       deliver(index, LocalRole::Host);
     } else {

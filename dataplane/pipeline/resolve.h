@@ -31,7 +31,8 @@ void Pipeline<Env>::resolve() {
   }
 }
 
-// Not a home address: perhaps an address inside a mobile network (RFC 3963 §6.4).
+// Not a home address: perhaps an address inside a mobile network (RFC 3963 §6.5), which may lie
+// inside the home prefix itself (an aggregated home network, RFC 4887 §6).
 template <Environment Env>
 void Pipeline<Env>::resolve_misses(const WorkList& misses) {
   std::array<Ipv6Address, kMaxBurst> masked;

@@ -12,7 +12,7 @@ Entry tunnel_entry(EntryKind kind, const Ipv6Address& source, const Ipv6Address&
   Entry entry;
   wire::Ipv6Header header;
   header.next_header = wire::protocol::kIpv6;
-  header.hop_limit = hop_limit;
+  header.hop_limit = hop_limit;  // RFC 2473 §6.3: the tunnel's own, whatever the inner one is
   header.source = source;
   header.destination = destination;
   Writer writer(entry.outer_header);

@@ -125,9 +125,9 @@ class ForwardingTables {
   std::expected<void, forwarding::Refusal> apply(const forwarding::ForwardingUpdate& update);
 
   // --- Home agents (forwarding_bindings.cpp) ---
-  // A peer's home agent address is relayed to its locator; peers come before bindings that are
-  // global through them, whose entries carry their index. Once the address is there, a change of
-  // `reach` cannot be refused: it is one store.
+  // A peer's home agent address is relayed to its locator (R90a); peers come before bindings that
+  // are global through them, whose entries carry their index. Once the address is there, a change
+  // of `reach` cannot be refused: it is one store.
   std::expected<void, TableRefusal> set_peer(
       const HomeAgentAddress& address, const Locator& peer_locator, const Locator& own_locator,
       std::uint16_t peer, forwarding::PeerReach reach = forwarding::PeerReach::Relayed);

@@ -94,7 +94,7 @@ TEST_CASE("a binding that stays as it is costs nothing", "[bindings]") {
   CHECK_FALSE(tables->has_work());
 }
 
-TEST_CASE("a global binding goes to its primary over the link", "[bindings]") {
+TEST_CASE("a global binding goes to its primary over the link", "[bindings][R90a]") {
   const Qsbr qsbr;
   const auto tables = make_tables(small_setup(qsbr));
   const ReaderView& view = tables->readers();

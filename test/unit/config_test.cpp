@@ -65,7 +65,7 @@ TEST_CASE("an empty configuration: all mistakes at once", "[config]") {
         "home-prefix home-agent-address authentication port.NAME.device");
 }
 
-TEST_CASE("each mistake of the whole is found and named", "[config]") {
+TEST_CASE("each mistake of the whole is found and named", "[config][R97]") {
   struct Row {
     const char* key;
     const char* value;

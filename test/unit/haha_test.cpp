@@ -49,7 +49,7 @@ StateSynchronization rich_reply() {
 
 }  // namespace
 
-TEST_CASE("sub-options belong to the binding before them", "[haha]") {
+TEST_CASE("sub-options belong to the binding before them", "[haha][R45]") {
   const StateSynchronization reply = rich_reply();
   const Bytes bytes = written(reply);
   REQUIRE_FALSE(bytes.empty());
@@ -72,7 +72,7 @@ TEST_CASE("selectors of a request are read back", "[haha]") {
   CHECK(*parsed == request);
 }
 
-TEST_CASE("malformed State Synchronization messages are told apart", "[haha]") {
+TEST_CASE("malformed State Synchronization messages are told apart", "[haha][R53]") {
   const auto error = [](std::string_view text) {
     return parse_state_synchronization(hex(text), kPoints).error();
   };

@@ -74,7 +74,8 @@ TEST_CASE("a HELLO with R is answered, at a bounded rate, by one without", "[hel
   CHECK(set.count(0, ControlCounter::HelloAnswersLimited) == 20 - answers);
 }
 
-TEST_CASE("what a HELLO must have, one row a rule", "[hello][R22][R25][R26][R27][R28][R29]") {
+TEST_CASE("what a HELLO must have, one row a rule",
+          "[hello][R9][R11][R25][R26][R27][R28][R29][R95]") {
   struct Row {
     const char* what;
     Locator from;

@@ -83,6 +83,13 @@ TEST_CASE("an unknown Mobility Header type gets Binding Error status 2", "[intak
   CHECK_FALSE(sent.routing_home_address);
   CHECK(wire::parse_binding_error(sent.message) ==
         wire::BindingError{wire::kBindingErrorUnknownType, kHome.address()});
+  SECTION("without a Home Address option") {
+    spec.home_address_option = false;
+    fixture.receive(build_update(spec));
+    REQUIRE(fixture.sent().size() == 1);
+    CHECK(wire::parse_binding_error(fixture.sent().front().message) ==
+          wire::BindingError{wire::kBindingErrorUnknownType, ip6("::")});
+  }
 }
 
 TEST_CASE("Binding Errors are limited and never sent to what is not unicast", "[intake]") {
@@ -239,7 +246,7 @@ TEST_CASE("each home prefix has its discovery address, unless one is configured"
   CHECK_FALSE(answers_at(kDiscovery));
 }
 
-TEST_CASE("home agent discovery answers with our address", "[intake][discovery]") {
+TEST_CASE("home agent discovery answers with our address", "[intake][discovery][R92][R93][R103]") {
   HomeAgentFixture fixture;
   const auto request = [&](bool router) {
     return icmp_packet(kCareOf.address(), kDiscovery, body(wire::DiscoveryRequest{77, router}));

@@ -135,7 +135,7 @@ TEST_CASE("bytes behind the header are not part of it", "[mobility]") {
   CHECK(checked->message.size() == size);
 }
 
-TEST_CASE("types known and unknown", "[mobility]") {
+TEST_CASE("types known and unknown", "[mobility][R97]") {
   for (unsigned type = 0; type < 256; ++type) {
     Bytes message(24);
     message[0] = std::byte{59};

@@ -35,7 +35,7 @@ void check_tunnel(const Bytes& packet, const Ipv6Address& source, const Ipv6Addr
 
 }  // namespace
 
-TEST_CASE("correspondent to mobile node: encapsulated to the care-of address", "[pipeline]") {
+TEST_CASE("correspondent to mobile node: encapsulated to the care-of address", "[pipeline][R32]") {
   PipelineFixture f;
   const Bytes packet = build({f.correspondent, f.home});
   f.receive(packet);
@@ -49,7 +49,7 @@ TEST_CASE("correspondent to mobile node: encapsulated to the care-of address", "
 }
 
 TEST_CASE("mobile node to correspondent: out of the reverse tunnel and along the route",
-          "[pipeline]") {
+          "[pipeline][R32][R36]") {
   PipelineFixture f;
   const Bytes inner = build({f.home, ip6("2001:db8:1::5")});
   f.receive(tunnel(f.care_of, f.agent, inner));
@@ -93,6 +93,18 @@ TEST_CASE("a mobile network, both ways", "[pipeline][nemo]") {
   SECTION("another prefix of the pool is nobody's") {
     f.receive(build({f.correspondent, ip6("2001:db8:8000:6::42")}));
     CHECK(f.counted() == "no-binding=1 received=1 sent=1 icmp-unreachable-sent=1 injected=1");
+  }
+  SECTION("a prefix inside of the home prefix") {  // an aggregated home network (RFC 4887 §6)
+    f.env.prefix_entries = {&f.env.bindings.at(f.router_home)};
+    f.env.route(prefix("2001:db8:0:1:8000::/65"), LeafValue::of(LeafKind::Binding, 0));
+    const Ipv6Address inside = ip6("2001:db8:0:1:8000::42");
+    const Bytes packet = build({f.correspondent, inside});
+    f.receive(packet);
+    check_tunnel(f.sent_packet(), f.agent, f.router_care_of, with_hop_limit(packet, 63));
+    f.env.forget();
+    const Bytes inner = build({inside, f.correspondent});
+    f.receive(tunnel(f.router_care_of, f.agent, inner));
+    CHECK(f.sent_packet() == with_hop_limit(inner, 63));
   }
   SECTION("a prefix outside of the pools comes from the routes") {
     f.env.prefix_entries = {&f.env.bindings.at(f.router_home)};
@@ -151,7 +163,7 @@ TEST_CASE("the mobile node pings its home agent: to the host without its tunnel 
   CHECK(f.counted() == "received=1 decapsulated-from-mobile-node=1 punted-host=1");
 }
 
-TEST_CASE("a global binding goes to the primary's locator", "[pipeline]") {
+TEST_CASE("a global binding goes to the primary's locator", "[pipeline][R38]") {
   PipelineFixture f;
   f.env.bind(ip6("2001:db8:0:1::400"), EntryKind::Global, f.locator, ip6("2001:db8:b2::2a"));
   f.receive(build({f.correspondent, ip6("2001:db8:0:1::400")}));

@@ -120,7 +120,7 @@ const Row kRows[] = {
 
 }  // namespace
 
-TEST_CASE("punts by class", "[pipeline][punt]") {
+TEST_CASE("punts by class", "[pipeline][punt][R7]") {
   for (const Row& row : kRows) {
     DYNAMIC_SECTION(row.what) {
       PipelineFixture f;
@@ -142,6 +142,15 @@ TEST_CASE("punts by class", "[pipeline][punt]") {
       f.check_quiet();
     }
   }
+}
+
+TEST_CASE("a tunnel to the discovery address is not opened", "[pipeline][punt]") {
+  PipelineFixture f;
+  // It is anycast: no end of a tunnel.
+  f.receive(
+      tunnel(f.care_of, ip6("2001:db8:0:1:fdff:ffff:ffff:fffe"), build({f.home, f.correspondent})));
+  CHECK(f.env.transmitted.empty());
+  CHECK(f.counted() == "received=1 punted-host=1");
 }
 
 TEST_CASE("what is not IPv6 goes to the host", "[pipeline][punt]") {

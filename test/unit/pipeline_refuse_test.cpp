@@ -379,7 +379,8 @@ TEST_CASE("a packet without headroom for another header is dropped by name", "[p
   f.check_quiet();
 }
 
-TEST_CASE("Destination Unreachable code 3 for an address without binding", "[pipeline][icmp]") {
+TEST_CASE("Destination Unreachable code 3 for an address without binding",
+          "[pipeline][icmp][R87][R88]") {
   PipelineFixture f;
   const Bytes packet = build({f.correspondent, ip6("2001:db8:0:1::999")});
   f.receive(packet);

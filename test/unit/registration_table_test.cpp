@@ -77,6 +77,12 @@ const Row kRows[] = {
     {"7.3", "alternate care-of address", Given::Nothing,
      [](UpdateSpec& u) { u.alternate_care_of = kNewCareOf; }, BindingStatus::Accepted, {}},
 
+    {"4.1", "flags of extensions are ignored", Given::Nothing,
+     [](UpdateSpec& u) {  // all but R and P
+       u.flags = static_cast<std::uint16_t>(0xffffU & ~(kR | kP));
+     },
+     BindingStatus::Accepted, {}},
+
     {"7.1/1", "bad checksum", Given::Nothing,
      [](UpdateSpec& u) {
        u.tamper = [](Bytes& m) { m[9] ^= std::byte{1}; };
@@ -182,6 +188,19 @@ const Row kRows[] = {
      [](UpdateSpec& u) { u.home_address = HomeAddress(ip6("2001:db8:8000:5::")); },
      BindingStatus::DuplicateAddressDetectionFailed, {}},
 
+    {"7.1", "several faults: the first one decides", Given::Host,
+     [](UpdateSpec& u) {  // step 7, before 8 and 10
+       u.sequence = 10;
+       u.flags = kA | kR;
+     },
+     BindingStatus::SequenceOutOfWindow, 10},
+    {"7.1", "several faults of a registration: the first one decides", Given::Nothing,
+     [](UpdateSpec& u) {  // step 13, before 15 and 18
+       u.home_address = HomeAddress(ip6("2001:db8:9::1"));
+       u.flags |= kP | kR;
+     },
+     BindingStatus::NotHomeSubnet, {}},
+
     {"7.4", "de-registration", Given::Host, [](UpdateSpec& u) { u.sequence = 11; u.lifetime = 0; },
      BindingStatus::Accepted, {}},
     {"7.4", "de-registration by care-of address = home address", Given::Host,
@@ -214,7 +233,7 @@ const Row kRows[] = {
 
 }  // namespace
 
-TEST_CASE("registration decision table", "[registration]") {
+TEST_CASE("registration decision table", "[registration][R30]") {
   for (const Row& row : kRows) {
     DYNAMIC_SECTION("protocol digest §" << row.rule << ": " << row.what) {
       HomeAgentFixture fixture(table_config());
@@ -226,6 +245,7 @@ TEST_CASE("registration decision table", "[registration]") {
         const auto answer = fixture.acknowledgement();
         REQUIRE(answer);
         CHECK(answer->sequence.value == row.sequence.value_or(spec.sequence));
+        CHECK((answer->flags & wire::ba_flag::kKeyManagement) == 0);
         const Sent sent = fixture.sent().front();
         // RFC 6275 §9.5.4: to the source of the update, RH2 iff it had a Home Address option.
         CHECK(sent.header.source == kAgent.address());
@@ -244,7 +264,7 @@ TEST_CASE("registration decision table", "[registration]") {
   }
 }
 
-TEST_CASE("statuses that depend on configuration or load", "[registration]") {
+TEST_CASE("statuses that depend on configuration or load", "[registration][R5]") {
   SECTION("131 while not serving, but a refresh goes through") {
     HomeAgentFixture fixture;
     fixture.agent.set_able(fixture.now, false, fixture.effects);

@@ -55,7 +55,7 @@ TEST_CASE("the path goes after the acknowledgement of a de-registration", "[regi
   CHECK(fixture.agent.bindings().registered() == 0);
 }
 
-TEST_CASE("a refresh leaves the tables alone, a move replaces the entry", "[registration]") {
+TEST_CASE("a refresh leaves the tables alone, a move replaces the entry", "[registration][R33]") {
   HomeAgentFixture fixture;
   fixture.update({});
   UpdateSpec spec;

@@ -116,7 +116,7 @@ constexpr Timestamp kNewYear{1767225600ULL << 16U};
 
 }  // namespace
 
-TEST_CASE("golden vectors: HA-HELLO", "[vectors]") {
+TEST_CASE("golden vectors: HA-HELLO", "[vectors][R9]") {
   HaHello hello;
   hello.sequence = {1};
   hello.lifetime_seconds = 30;
@@ -166,7 +166,8 @@ TEST_CASE("golden vectors: State Synchronization replies", "[vectors]") {
   check_ss("SS-REP id 0x0204 end mark answering SS-REQ Identifier 7", reply(0x0204, end_mark));
 }
 
-TEST_CASE("golden vectors: State Synchronization requests and acknowledgements", "[vectors]") {
+TEST_CASE("golden vectors: State Synchronization requests and acknowledgements",
+          "[vectors][R46][R48]") {
   StateSynchronization request;
   request.global = true;
   request.identifier = 7;
