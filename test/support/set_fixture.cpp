@@ -58,6 +58,12 @@ SetFixture::SetFixture(unsigned members, bool started, Configure configure)
       start(i);
     }
     run_for(std::chrono::seconds(3));
+    const auto all_serve = [&] {
+      return std::ranges::all_of(agents_, [](const auto& agent) { return agent->serving(); });
+    };
+    for (unsigned more = 0; more < 30 && !all_serve(); ++more) {
+      run_for(std::chrono::seconds(1));
+    }
     for (unsigned i = 0; i < members; ++i) {
       REQUIRE(agents_[i]->serving());
     }
