@@ -34,19 +34,15 @@ void Pipeline<Env>::parse(unsigned index, std::uint16_t port, Packet* packet) {
 template <Environment Env>
 bool Pipeline<Env>::parse_link_header(W& work, const PipelinePort& port) {
   const std::size_t header = port.link_header_size();
-  // 14 or 18 + 40: what every packet has to show at once.
-  if (env_.contiguous(work.packet) < header + wire::kIpv6HeaderSize) {
-    if (env_.length(work.packet) < header + wire::kIpv6HeaderSize) {
-      // Perhaps a short frame for the kernel (an LLDP or ARP one is shorter).
-      if (env_.contiguous(work.packet) >= kEthernetHeader &&
-          load_be16(work.ip + 12) != kEthertypeIpv6 && load_be16(work.ip + 12) != kEthertypeVlan) {
-        give_to_host(work);
-        return false;
-      }
+  // 14 or 18 + 40: what every IPv6 packet has to show at once. Other protocols have shorter frames.
+  const std::size_t wanted = header + wire::kIpv6HeaderSize;
+  if (env_.contiguous(work.packet) < wanted) [[unlikely]] {
+    const std::size_t there = std::min<std::size_t>(env_.length(work.packet), wanted);
+    if (there < header) {
       drop(work, DropReason::FrameTooShort);
       return false;
     }
-    if (!env_.make_contiguous(work.packet, header + wire::kIpv6HeaderSize)) {
+    if (!env_.make_contiguous(work.packet, there)) {
       drop(work, DropReason::HeaderNotContiguous);
       return false;
     }
@@ -75,6 +71,10 @@ bool Pipeline<Env>::parse_link_header(W& work, const PipelinePort& port) {
     give_to_host(work);
     return false;
   }
+  if (env_.contiguous(work.packet) < wanted) [[unlikely]] {
+    drop(work, DropReason::FrameTooShort);
+    return false;
+  }
   work.ip += header;
   work.contiguous = static_cast<std::uint32_t>(env_.contiguous(work.packet) - header);
   // Multicast frames are neighbour discovery and routing protocols; a unicast packet in one is
@@ -94,7 +94,6 @@ void Pipeline<Env>::give_to_host(W& work) {
     drop(work, DropReason::OtherEthertype);
     return;
   }
-  work.link_header = static_cast<std::uint8_t>(config_.ports[work.port].link_header_size());
   punt(work, forwarding::PuntClass::Host);
 }
 

@@ -162,6 +162,27 @@ TEST_CASE("what is not IPv6 goes to the host", "[pipeline][punt]") {
   CHECK(f.counted() == "received=1 punted-host=1");
 }
 
+// Frames that are shorter than an IPv6 header: they are checked like any other.
+TEST_CASE("a short frame of a VLAN goes to the host with its whole link header",
+          "[pipeline][punt]") {
+  PipelineFixture f;
+  f.config.ports[1].vlan = 7;
+  f.restart();
+  const Mac& own = f.config.ports[1].mac;
+  const Bytes tagged = frame(own, hex("0007 0806 0001 0800"), 0x8100);
+  f.receive_frame(tagged, 1);
+  REQUIRE(f.env.punted.size() == 1);
+  CHECK(f.env.punted[0].metadata.link_header == 18);
+  CHECK(f.env.punted[0].bytes == tagged);
+  f.receive_frame(frame(own, hex("0001"), 0x0806), 1);            // no tag
+  f.receive_frame(frame(own, hex("0008 0806 0001"), 0x8100), 1);  // another's
+  f.receive_frame(frame({2, 9, 9, 9, 9, 9}, hex("0007 0806"), 0x8100), 1);
+  f.receive_frame(frame(own, hex("0007 86dd 6000"), 0x8100), 1);
+  CHECK(f.counted() ==
+        "frame-too-short=2 other-vlan=1 other-destination-mac=1 received=5 punted-host=1");
+  f.check_quiet();
+}
+
 TEST_CASE("without a host, signalling still reaches the control thread", "[pipeline][punt]") {
   PipelineFixture f;
   f.config.has_host = false;
