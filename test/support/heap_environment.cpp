@@ -37,6 +37,7 @@ void HeapEnvironment::forget() {
   transmitted.clear();
   punted.clear();
   trace_lines.clear();
+  released = 0;
 }
 
 Entry& HeapEnvironment::bind(const Ipv6Address& key, EntryKind kind,

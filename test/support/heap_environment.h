@@ -1,6 +1,7 @@
 // The pipeline on the heap: tables out of std::map, packets kept for inspection.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <deque>
@@ -53,10 +54,13 @@ class HeapEnvironment {
 
   void drop(Packet* packet, forwarding::DropReason reason) {
     count_drop(reason);
-    release(packet);
+    remove(packet);
   }
   void count_drop(forwarding::DropReason reason) { ++drops[static_cast<std::size_t>(reason)]; }
-  void release(Packet* packet) { remove(packet); }
+  void release(Packet* packet) {
+    ++released;
+    remove(packet);
+  }
   void transmit(std::uint16_t port, Packet* packet) {
     transmitted.push_back({port, packet->bytes()});
     remove(packet);
@@ -103,7 +107,15 @@ class HeapEnvironment {
     packets_.push_back(std::make_unique<Packet>(bytes));
     return packets_.back().get();
   }
+  // As a driver gives it out of several buffers: `first` bytes in the first one.
+  Packet* add_chain(ByteView bytes, std::size_t first) {
+    Packet* packet = add(bytes.first(std::min(first, bytes.size())));
+    packet->append_segment(bytes.subspan(packet->length()));
+    return packet;
+  }
   [[nodiscard]] std::size_t live_packets() const { return packets_.size(); }
+  // Packets that ended though they had ended already, or were never there.
+  [[nodiscard]] std::size_t stray_packets() const { return strays_; }
   void forget();
 
   // Fills the tables.
@@ -119,6 +131,7 @@ class HeapEnvironment {
   std::vector<Transmitted> transmitted;
   std::vector<Punted> punted;
   std::vector<std::string> trace_lines;
+  std::uint64_t released = 0;
   std::size_t allocations_left = 1000;
   std::size_t punt_ring_left = 1000;
   Instant time{std::chrono::seconds(100)};
@@ -134,10 +147,13 @@ class HeapEnvironment {
 
  private:
   void remove(Packet* packet) {
-    std::erase_if(packets_, [packet](const auto& held) { return held.get() == packet; });
+    if (std::erase_if(packets_, [packet](const auto& held) { return held.get() == packet; }) == 0) {
+      ++strays_;
+    }
   }
 
   std::vector<std::unique_ptr<Packet>> packets_;
+  std::size_t strays_ = 0;
 };
 
 static_assert(dataplane::Environment<HeapEnvironment>);

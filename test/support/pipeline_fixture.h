@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 
 #include "test/support/heap_environment.h"
 #include "test/support/packets.h"
@@ -94,11 +95,18 @@ struct PipelineFixture {
 
   // The only thing sent, without its Ethernet header.
   [[nodiscard]] Bytes sent_packet() const {
-    REQUIRE(env.transmitted.size() == 1);
+    if (env.transmitted.size() != 1) {
+      throw std::logic_error(fmt::format("{} packets were sent", env.transmitted.size()));
+    }
     return without_link_header(env.transmitted[0].frame);
   }
   // After every packet: nothing is left over, nothing has leaked.
-  void check_quiet() const { CHECK(env.live_packets() == 0); }
+  void check_quiet() const {
+    if (env.live_packets() != 0 || env.stray_packets() != 0) {
+      throw std::logic_error(fmt::format("{} packets are left over, {} ended twice",
+                                         env.live_packets(), env.stray_packets()));
+    }
+  }
 
  private:
   static void append(std::string& text, std::string_view name, std::uint64_t value) {
