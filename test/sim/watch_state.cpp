@@ -1,0 +1,176 @@
+// What an agent holds: its register and its tables agree (I3), its versions never fall (I2), and no
+// copy of a binding outlives the original.
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "test/sim/address_plan.h"
+#include "test/sim/watchers.h"
+
+namespace anyhome::sim {
+namespace {
+
+using control::Binding;
+
+// ---- I3 -----------------------------------------------------------------------------------------
+
+class RouteWatcher final : public Watcher {
+ public:
+  void after_pop(World& world, PopIndex index, const PopOutput& output) override {
+    const Pop& pop = *world.pops()[index];
+    if (!pop.up() || !output.core_ran) {
+      return;
+    }
+    std::size_t live = 0;
+    for_each_binding(pop, [&](const Binding& binding) {
+      if (binding.live()) {
+        ++live;
+        check_route(world, pop, binding);
+        check_prefixes(world, pop, binding);
+      }
+    });
+    if (live != pop.plane().bindings()) {
+      world.fail(std::string(promise::kRoutes),
+                 fmt::format("pop{} has {} live bindings and {} table entries", index, live,
+                             pop.plane().bindings()));
+    }
+    for (const auto& [prefix, owner] : pop.plane().prefixes()) {
+      const Binding* binding = pop.agent().bindings().find(owner);
+      if (binding == nullptr || !binding->live() ||
+          std::ranges::find(binding->prefixes, prefix) == binding->prefixes.end()) {
+        world.fail(std::string(promise::kRoutes),
+                   fmt::format("pop{} forwards {} to {}, which does not have it", index,
+                               prefix.to_string(), owner.to_string()));
+      }
+    }
+  }
+
+ private:
+  static void check_route(World& world, const Pop& pop, const Binding& binding) {
+    const forwarding::SetBinding* set = pop.plane().binding(binding.home_address);
+    const bool bound = binding.registered();
+    const Ipv6Address destination = bound ? binding.care_of_address.address()
+                                          : pop.agent().primary_of(binding).config->locator.address();
+    const forwarding::BindingKind kind =
+        bound ? forwarding::BindingKind::Bound : forwarding::BindingKind::Global;
+    if (set == nullptr || set->kind != kind || set->tunnel_destination != destination) {
+      world.fail(std::string(promise::kRoutes),
+                 fmt::format("pop{} has {} at {} but forwards {}", pop.index(),
+                             binding.home_address.to_string(), destination.to_string(),
+                             set == nullptr ? "nowhere" : "to " + set->tunnel_destination.to_string()));
+    }
+  }
+
+  static void check_prefixes(World& world, const Pop& pop, const Binding& binding) {
+    for (const Prefix& prefix : binding.prefixes) {
+      const HomeAddress* owner = pop.agent().bindings().owner_of(prefix);
+      const auto route = pop.plane().prefixes().find(prefix);
+      if (owner == nullptr || route == pop.plane().prefixes().end() || route->second != *owner) {
+        world.fail(std::string(promise::kRoutes),
+                   fmt::format("pop{} does not forward {} of {} as its register says", pop.index(),
+                               prefix.to_string(), binding.home_address.to_string()));
+      }
+    }
+  }
+};
+
+// ---- I2 -----------------------------------------------------------------------------------------
+
+class VersionWatcher final : public Watcher {
+ public:
+  void after_pop(World& world, PopIndex index, const PopOutput& output) override {
+    const Pop& pop = *world.pops()[index];
+    if (!pop.up() || !output.core_ran) {
+      return;
+    }
+    const std::pair life(index, pop.incarnation());
+    auto& known = known_[life];
+    for_each_binding(pop, [&](const Binding& binding) {
+      Seen& seen = known[binding.home_address];
+      const bool again = seen.known && binding.live() && !seen.live;
+      if (seen.known && (binding.version < seen.version || (again && binding.version == seen.version)) &&
+          world.now() <= seen.at + Duration(world.scenario().tombstone_time)) {
+        world.fail(std::string(promise::kVersions),
+                   fmt::format("pop{} had {} at T={:x} n={} {} and has it now at T={:x} n={}", index,
+                               binding.home_address.to_string(), seen.version.time.value,
+                               seen.version.change, seen.live ? "" : "(gone)",
+                               binding.version.time.value, binding.version.change));
+      }
+      // The clock of a tombstone starts when the binding goes.
+      const Instant at = seen.known && !binding.live() && !seen.live ? seen.at : world.now();
+      seen = {binding.version, at, binding.live(), true};
+    });
+  }
+
+ private:
+  struct Seen {
+    control::Version version;
+    Instant at;
+    bool live = false;
+    bool known = false;
+  };
+  std::map<std::pair<PopIndex, std::uint32_t>, std::map<HomeAddress, Seen>> known_;
+};
+
+// ---- No lifetime is extended ------------------------------------------------------------------------
+
+class LifetimeWatcher final : public Watcher {
+ public:
+  explicit LifetimeWatcher(Duration longest_delay) : slack_(longest_delay + kTimerTick) {}
+
+  void after_pop(World& world, PopIndex index, const PopOutput& output) override {
+    const Pop& pop = *world.pops()[index];
+    if (!pop.up() || !output.core_ran) {
+      return;
+    }
+    for_each_binding(pop, [&](const Binding& binding) {
+      if (!binding.live()) {
+        return;
+      }
+      Instant& granted = granted_[{binding.home_address, binding.version.time.value}];
+      if (binding.registered() && was_acknowledged(output, binding.home_address)) {
+        granted = std::max(granted, binding.expires);
+        return;
+      }
+      const bool restored = std::ranges::any_of(output.notes, [&](const control::Note& note) {
+        return note.kind == control::NoteKind::Restored && note.home_address == binding.home_address;
+      });
+      if (restored) {
+        granted += 2 * slack_;  // it was told to a peer and told back, one delay each
+      }
+      if (binding.expires > granted + slack_) {
+        world.fail(std::string(promise::kLifetime),
+                   fmt::format("pop{} keeps {} until {:.3f} s, but it was granted until {:.3f} s",
+                               index, binding.home_address.to_string(),
+                               History::seconds(binding.expires), History::seconds(granted)));
+      }
+    });
+  }
+
+ private:
+  static constexpr Duration kTimerTick = std::chrono::milliseconds(70);
+
+  static bool was_acknowledged(const PopOutput& output, const HomeAddress& home) {
+    return std::ranges::any_of(output.notes, [&](const control::Note& note) {
+      using control::NoteKind;
+      return note.home_address == home &&
+             (note.kind == NoteKind::Registered || note.kind == NoteKind::Refreshed ||
+              note.kind == NoteKind::Moved);
+    });
+  }
+
+  Duration slack_;
+  std::map<std::pair<HomeAddress, std::uint64_t>, Instant> granted_;
+};
+
+}  // namespace
+
+std::unique_ptr<Watcher> watch_routes() { return std::make_unique<RouteWatcher>(); }
+std::unique_ptr<Watcher> watch_versions() { return std::make_unique<VersionWatcher>(); }
+std::unique_ptr<Watcher> watch_lifetimes(Duration longest_delay) {
+  return std::make_unique<LifetimeWatcher>(longest_delay);
+}
+
+}  // namespace anyhome::sim
