@@ -5,13 +5,11 @@
 // cannot be, and at the end of each event it must hold what the binding cache holds. What is sent
 // is a packet with a right checksum.
 //
-// An input is one byte of settings and then events: a byte of kind and what this kind needs.
+// An input is two bytes of settings and then events: a byte of kind and what this kind needs.
 #include "controlplane/home_agent.h"
 
 #include <algorithm>
 #include <cstring>
-#include <map>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,7 +17,10 @@
 #include "common/wire/extension.h"
 #include "common/wire/icmpv6.h"
 #include "controlplane/hmac_sha1.h"
+#include "test/fuzz/home_agent_shadow.h"
 #include "test/fuzz/input.h"
+#include "test/fuzz/repair.h"
+#include "test/fuzz/set_messages.h"
 #include "test/fuzz/target.h"
 #include "test/support/packets.h"
 
@@ -31,15 +32,10 @@ using namespace anyhome::test;
 using control::Effects;
 
 const HomeAgentAddress kAgent(ip6("2001:db8:0:1::1a"));
-constexpr std::size_t kHomes = 4;
+const Locator kLocator(ip6("2001:db8:a1::1a"));
+constexpr unsigned kHomes = 4;
 constexpr std::uint32_t kSpi = 1000;
 const Bytes kKey(16, std::byte{0x0b});
-
-HomeAddress home(unsigned number) {
-  Ipv6Address address = ip6("2001:db8:0:1::100");
-  address.octets[15] = static_cast<std::uint8_t>(number % kHomes);
-  return HomeAddress(address);
-}
 
 Ipv6Address care_of(unsigned number) {
   static const std::vector<Ipv6Address> kAddresses = {ip6("2001:db8:ff::100"),
@@ -53,7 +49,18 @@ Ipv6Address care_of(unsigned number) {
   return kAddresses[number % kAddresses.size()];
 }
 
-config::HomeAgent make_config(std::uint8_t settings) {
+// The settings that a set of home agents adds.
+void join_set(config::HomeAgent& config) {
+  config.locator = kLocator;
+  config.haha.group_id = 7;
+  config.haha.link_is_secure = true;
+  config.haha.set_key.assign(16, std::byte{0x5a});
+  for (unsigned i = 0; i < kPeers; ++i) {
+    config.haha.peers.push_back({fmt::format("peer{}", i), peer_address(i), peer_locator(i), true});
+  }
+}
+
+config::HomeAgent make_config(std::uint8_t settings, bool in_set) {
   config::HomeAgent config;
   config.home_prefixes = {prefix("2001:db8:0:1::/64")};
   config.address = kAgent;
@@ -86,62 +93,19 @@ config::HomeAgent make_config(std::uint8_t settings) {
     config.prefix_preferred_lifetime = 300s;
   }
   config.nemo = !Input::bit(settings, 7);
+  if (in_set) {
+    join_set(config);
+  }
   return config;
 }
 
-// The tables, as far as they can be known from what they were told.
-class Shadow {
- public:
-  void apply(const forwarding::SetBinding& set) { bindings_[set.home_address.address()] = set; }
-  void apply(const forwarding::RemoveBinding& remove) {
-    require(bindings_.erase(remove.home_address.address()) == 1 || refused_ == remove.home_address,
-            "only what is there is removed");
-    std::erase_if(prefixes_, [&](const auto& p) { return p.second == remove.home_address; });
-  }
-  void apply(const forwarding::SetPrefix& set) {
-    require(bindings_.contains(set.owner.address()), "a prefix belongs to a binding");
-    prefixes_[set.prefix] = set.owner;
-  }
-  void apply(const forwarding::RemovePrefix& remove) {
-    require(prefixes_.erase(remove.prefix) == 1, "only a prefix that is there is removed");
-  }
-  void apply(const forwarding::SetPeer&) {}
-
-  // The core cannot know whether a refusal left an older entry behind, and removes it in any case.
-  void refuse(const forwarding::SetBinding& set) { refused_ = set.home_address; }
-  void refuse(const forwarding::SetPrefix& set) { refused_ = set.owner; }
-
-  void compare(const control::HomeAgent& agent) const {
-    std::size_t bound = 0;
-    for (const auto& [address, set] : bindings_) {
-      if (set.kind != forwarding::BindingKind::Bound) {
-        continue;
-      }
-      ++bound;
-      const control::Binding* binding = agent.bindings().find(HomeAddress(address));
-      require(binding != nullptr && binding->registered(), "what the tables have is registered");
-      require(binding->care_of_address.address() == set.tunnel_destination,
-              "at the care-of address that they have");
-    }
-    require(bound == agent.bindings().registered(), "what is registered is in the tables");
-    require(prefixes_.size() == agent.bindings().prefixes(), "and so are the prefixes");
-    require(bound <= agent.config().max_bindings, "there are not more bindings than allowed");
-    require(prefixes_.size() <= agent.config().max_prefixes,
-            "there are not more prefixes than allowed");
-  }
-
- private:
-  std::map<Ipv6Address, forwarding::SetBinding> bindings_;
-  std::map<Prefix, HomeAddress> prefixes_;
-  std::optional<HomeAddress> refused_;
-};
-
-// What the core sends: whole, from us, to one node, with a checksum over the final destination.
+// What the core sends: whole, from an address that a packet may come from, to one node, with a
+// checksum over the final destination. An error comes from the address of ours that it answers for.
 void check_sent(ByteView packet) {
   const auto header = wire::Ipv6Header::parse(packet);
   require(header && wire::kIpv6HeaderSize + header->payload_length == packet.size(),
           "what is sent is an IPv6 packet of its length");
-  require(header->source == kAgent.address(), "it comes from us");
+  require(header->source.is_unicast_routable(), "it comes from a unicast address");
   require(!header->destination.is_multicast() && !header->destination.is_unspecified(),
           "it goes to one node");
   require(packet.size() <= 1500, "it fits a packet");
@@ -163,8 +127,10 @@ void check_sent(ByteView packet) {
 
 class World {
  public:
-  explicit World(std::uint8_t settings) : agent_(make_config(settings), now_, 1) {
-    agent_.set_serving(true);
+  World(std::uint8_t settings, bool in_set) : agent_(make_config(settings, in_set), now_, 1) {
+    agent_.start(now_, effects_);
+    agent_.set_able(now_, true, effects_);
+    carry_out();
     signed_ = Input::bit(settings, 0);
   }
 
@@ -173,7 +139,7 @@ class World {
     // The tables refuse the first change of this event.
     refuse_ = Input::bit(kind, 7);
     effects_.clear();
-    switch (kind & 7U) {
+    switch (kind & 15U) {
       case 0:
         packet(input, false);
         break;
@@ -193,8 +159,11 @@ class World {
       case 6:
         tunnel_error(input);
         break;
+      case 7:
+        operate(input);
+        break;
       default:
-        agent_.set_serving(Input::bit(input.u8(), 0));
+        from_peer(input, kind & 15U);
         break;
     }
     carry_out();
@@ -210,37 +179,9 @@ class World {
     const ByteView bytes = input.string();
     Bytes packet(bytes.begin(), bytes.end());
     if (repaired) {
-      repair(packet);
+      repair_packet(packet);
     }
     agent_.on_packet(now_, metadata, packet, effects_);
-  }
-
-  // Length and checksum right, so that more than the first checks is reached.
-  static void repair(Bytes& packet) {
-    if (packet.size() < wire::kIpv6HeaderSize) {
-      return;
-    }
-    packet[0] = std::byte{0x60};
-    store_be16(packet.data() + wire::ipv6_offset::kPayloadLength,
-               static_cast<std::uint16_t>(packet.size() - wire::kIpv6HeaderSize));
-    const auto chain = wire::walk_headers(packet);
-    if (!chain || chain->fragment || chain->upper_offset + 8U > packet.size()) {
-      return;
-    }
-    const MutableBytes upper = MutableBytes(packet).subspan(chain->upper_offset);
-    const auto header = *wire::Ipv6Header::parse(packet);
-    const Ipv6Address source = chain->has_home_address()
-                                   ? wire::address_at(packet, chain->home_address_at)
-                                   : header.source;
-    if (chain->protocol == wire::protocol::kIcmpv6) {
-      wire::icmpv6_set_checksum(source, header.destination, upper);
-    } else if (chain->protocol == wire::protocol::kMobility) {
-      const std::size_t size =
-          std::min<std::size_t>(upper.size(), 8U * (std::to_integer<std::size_t>(upper[1]) + 1U));
-      store_be16(upper.data() + 4, 0);
-      store_be16(upper.data() + 4, upper_layer_checksum(source, header.destination, chain->protocol,
-                                                        upper.first(size)));
-    }
   }
 
   // A Binding Update whose every field is the input's.
@@ -299,6 +240,54 @@ class World {
     const auto digest = control::HmacSha1Key(kKey).sign(pieces);
     std::copy_n(digest.begin(), wire::kAuthenticatorSize,
                 message.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+
+  // What an operator, and the host around the core, can do.
+  void operate(Input& input) {
+    const std::uint8_t what = input.u8();
+    switch (what & 7U) {
+      case 0:
+      case 1:
+        agent_.set_able(now_, Input::bit(what, 0), effects_);
+        break;
+      case 2:
+        agent_.drain(now_, input.u8(), effects_);
+        break;
+      case 3:
+        agent_.undrain(now_, effects_);
+        break;
+      case 4:
+        agent_.leave(now_, effects_);
+        break;
+      default:
+        if (!agent_.config().haha.alone()) {
+          agent_.switch_to(now_, home(input.u8()),
+                           static_cast<control::PeerIndex>(input.u8() % kPeers), effects_);
+        }
+        break;
+    }
+  }
+
+  // A message of another home agent, or of somebody who says so.
+  void from_peer(Input& input, unsigned kind) {
+    const unsigned peer = input.u8();
+    // One more than there are: a stranger.
+    const Locator from = peer_locator(peer % (kPeers + 1));
+    std::array<std::byte, wire::MessageWriter::kMaxSize> buffer{};
+    ByteView message;
+    forwarding::PuntMetadata metadata;
+    if (kind == 8) {
+      metadata.punt_class = forwarding::PuntClass::HahaHello;
+      message = wire::write_ha_hello(buffer, read_hello(input, now_), {}, from, kLocator);
+    } else {
+      metadata.punt_class = forwarding::PuntClass::HahaSync;
+      message = wire::write_state_synchronization(buffer, read_synchronization(input, now_), {},
+                                                  from, kLocator);
+    }
+    agent_.on_packet(now_, metadata,
+                     build({from.address(), kLocator.address(), wire::protocol::kMobility, 255, 0,
+                            0, Bytes(message.begin(), message.end())}),
+                     effects_);
   }
 
   // An ICMPv6 error about a packet of one of our tunnels.
@@ -373,7 +362,7 @@ class World {
       if (std::exchange(refuse_, false)) {
         shadow_.refuse(update);
         Effects instead;
-        if (agent_.on_refused(now_, instead)) {
+        if (agent_.on_refused(now_, update, instead)) {
           carry_out(instead);
           return false;
         }
@@ -397,7 +386,8 @@ class World {
 void run(ByteView bytes) {
   constexpr unsigned kMostEvents = 200;
   Input input(bytes);
-  World world(input.u8());
+  const std::uint8_t settings = input.u8();
+  World world(settings, Input::bit(input.u8(), 0));
   for (unsigned i = 0; i < kMostEvents && !input.empty(); ++i) {
     world.take_event(input);
   }

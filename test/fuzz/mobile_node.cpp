@@ -7,14 +7,13 @@
 // An input is one byte of settings and then events: a byte of kind and what this kind needs.
 #include "apps/anyhome-mn/mobile_node.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "apps/anyhome-mn/authentication.h"
 #include "apps/anyhome-mn/status.h"
-#include "common/checksum.h"
 #include "common/wire/extension.h"
 #include "test/fuzz/input.h"
+#include "test/fuzz/repair.h"
 #include "test/fuzz/target.h"
 #include "test/support/packets.h"
 
@@ -115,30 +114,16 @@ class World {
     node_.on_network_packet(now_, packet, effects_);
   }
 
-  // Length and checksum right, so that more than the first checks is reached.
+  // Behind a type 2 routing header the home address is the destination.
   static void repair(Bytes& packet) {
-    if (packet.size() < wire::kIpv6HeaderSize) {
+    if (!repair_header(packet)) {
       return;
     }
-    packet[0] = std::byte{0x60};
-    store_be16(packet.data() + wire::ipv6_offset::kPayloadLength,
-               static_cast<std::uint16_t>(packet.size() - wire::kIpv6HeaderSize));
-    const auto received = mobile::parse_received(packet);
-    if (!received || received->upper.size() < 8) {
-      return;
-    }
-    const std::size_t at = packet.size() - received->upper.size();
-    const Ipv6Address destination =
-        received->routing_home ? received->routing_home->address() : received->header.destination;
-    const MutableBytes upper = MutableBytes(packet).subspan(at);
-    if (received->protocol == wire::protocol::kIcmpv6) {
-      wire::icmpv6_set_checksum(received->header.source, destination, upper);
-    } else if (received->protocol == wire::protocol::kMobility) {
-      const std::size_t size =
-          std::min<std::size_t>(upper.size(), 8U * (std::to_integer<std::size_t>(upper[1]) + 1U));
-      store_be16(upper.data() + 4, 0);
-      store_be16(upper.data() + 4, upper_layer_checksum(received->header.source, destination,
-                                                        received->protocol, upper.first(size)));
+    if (const auto received = mobile::parse_received(packet)) {
+      repair_upper_layer(packet, packet.size() - received->upper.size(), received->protocol,
+                         received->header.source,
+                         received->routing_home ? received->routing_home->address()
+                                                : received->header.destination);
     }
   }
 

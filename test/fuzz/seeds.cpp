@@ -231,7 +231,7 @@ Inputs home_agent() {
   Inputs inputs;
   for (const unsigned settings : {0x00U, 0x01U, 0x03U, 0x24U, 0x58U}) {
     Encoder life;
-    life.u8(settings);
+    life.u8(settings).u8(0);
     update(life, 0, 0, 1, 75);
     update(life, 1, 0, 1, 75);
     update(life, 0, 1, 2, 75);                           // moves
@@ -242,19 +242,42 @@ Inputs home_agent() {
     life.u8(4).u16(0xffff);                              // everything runs out
     inputs.push_back({fmt::format("life-{:02x}", settings), life.take()});
     Encoder router;
-    router.u8(settings);
+    router.u8(settings).u8(0);
     update(router, 0, 0, 1, 75, 0xc400, 0xc0).u8(5).u8(0).u8(6).u8(0).u8(7).u8(0);
     update(router, 0, 0, 2, 75, 0xc400, 0x40).u8(5).u8(0);
     router.u8(5).u8(0);  // removed by an operator
     inputs.push_back({fmt::format("router-{:02x}", settings), router.take()});
     Encoder refused;
-    refused.u8(settings).u8(0x82).u8(0).u8(0).u16(1).u16(0xc400).u16(75).u8(0x80);
+    refused.u8(settings).u8(0).u8(0x82).u8(0).u8(0).u16(1).u16(0xc400).u16(75).u8(0x80);
     refused.u8(5).u8(0).u8(6).u8(0);
     inputs.push_back({fmt::format("refused-{:02x}", settings), refused.take()});
   }
+  for (const unsigned settings : {0x00U, 0x08U, 0x20U}) {
+    Encoder set;
+    set.u8(settings).u8(1);
+    for (const unsigned peer : {0U, 1U}) {
+      set.u8(8).u8(peer).u16(1).u8(30).u8(1).u8(0x01).u8(0);  // HELLO
+      // The end of its dump: nothing.
+      set.u8(9).u8(peer).u8(0x41).u16(1).u8(0x01).u16(0).u8(0).u8(0).u8(0).u8(128);
+    }
+    set.u8(4).u16(25);
+    update(set, 0, 0, 1, 75);  // ours
+    // Theirs: home 1, and then home 0, later than ours, with a prefix.
+    set.u8(9).u8(0).u8(0x45).u16(2).u8(0x42).u16(0xc400).u8(5).u8(75).u8(0).u8(1).u8(129).u8(3);
+    set.u8(4).u16(50);
+    set.u8(9).u8(1).u8(0x45).u16(3).u8(0x02).u16(0xc000).u8(9).u8(75).u8(0).u8(0).u8(132);
+    set.u8(9).u8(0).u8(0x40).u16(4).u8(128).u8(0);      // asks for one
+    set.u8(9).u8(0).u8(0x42).u16(1).u8(0).u8(0);        // acknowledges
+    set.u8(7).u8(5).u8(0).u8(1);                        // switch
+    set.u8(7).u8(2).u8(10).u8(4).u16(500).u8(7).u8(3);  // drain, undrain
+    set.u8(9).u8(1).u8(0x45).u16(4).u8(0x02).u16(0xc000).u8(9).u8(0).u8(1).u8(0).u8(132);  // gone
+    set.u8(8).u8(0).u16(2).u8(0).u8(1).u8(0x01).u8(0);                                     // leaves
+    set.u8(4).u16(0xffff);
+    inputs.push_back({fmt::format("set-{:02x}", settings), set.take()});
+  }
   for (const CorpusInput& packet : packets()) {
     Encoder one;
-    one.u8(0);
+    one.u8(0).u8(0);
     update(one, 0, 0, 1, 75);
     one.u8(1).u8(2).u8(0).u8(0).string(packet.bytes);
     inputs.push_back({packet.name, one.take()});
