@@ -298,6 +298,8 @@ void expire(Core& core, Binding& binding, const Now& now, Effects& effects) {
   effects.add(note);
   if (core.members.alone()) {
     cancel_switch(core, core.bindings.slot_of(binding));
+    // Its prefixes have gone with it; what is left to do is to give them free.
+    core.bindings.set_state(binding, BindingState::Remembered);
     replace_prefixes(core, binding, {}, effects);
     erase(core, binding);
   } else {
