@@ -50,8 +50,8 @@ wire::DiscoveryReply answer_to(const Core& core, const wire::DiscoveryRequest& r
 
 }  // namespace
 
-// RFC 6275 §10.5, draft §5.7 (R92): whoever is asked, at the anycast address, answers, from a unicast
-// one.
+// RFC 6275 §10.5, draft §5.7 (R92): whoever is asked, at the anycast address, answers, from a
+// unicast one.
 void process_discovery_request(Core& core, const Now& now, const wire::Ipv6Header& header,
                                ByteView message, Effects& effects) {
   core.counters.count(ControlCounter::DiscoveryRequests);

@@ -71,7 +71,8 @@ int run_check(const CheckOptions& options) {
   const auto work = [&] {
     while (true) {
       const std::uint64_t seed = next++;
-      const bool over = soak ? elapsed() > options.soak_hours * kSecondsPerHour : seed > options.last_seed;
+      const bool over =
+          soak ? elapsed() > options.soak_hours * kSecondsPerHour : seed > options.last_seed;
       if (over || totals.failures != 0) {
         return;
       }
@@ -87,8 +88,8 @@ int run_check(const CheckOptions& options) {
     other.join();
   }
   fmt::print("{} runs, {} failed; {} events, {} data packets sent, {} delivered; {:.1f} s\n",
-             totals.runs.load(), totals.failures.load(), totals.events.load(), totals.data_sent.load(),
-             totals.data_delivered.load(), elapsed());
+             totals.runs.load(), totals.failures.load(), totals.events.load(),
+             totals.data_sent.load(), totals.data_delivered.load(), elapsed());
   return totals.failures == 0 ? 0 : 1;
 }
 

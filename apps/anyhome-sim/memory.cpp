@@ -1,9 +1,9 @@
 #include "apps/anyhome-sim/memory.h"
 
-#include <malloc.h>
-
 #include <array>
 #include <memory>
+
+#include <malloc.h>
 
 #include "common/wire/haha.h"
 #include "controlplane/home_agent.h"
@@ -77,7 +77,8 @@ MemoryCost measure_memory(unsigned pops) {
   }
   effects = {};
   const auto held = static_cast<double>(agent->bindings().live());
-  // The index is made for the number of bindings that the configuration allows; it counts as theirs.
+  // The index is made for the number of bindings that the configuration allows; it counts as
+  // theirs.
   config.max_bindings = 64;
   const std::size_t full = heap_bytes();
   const auto small = std::make_unique<control::HomeAgent>(config, now, 1);

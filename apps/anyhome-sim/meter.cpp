@@ -18,7 +18,8 @@ std::optional<Meter::Kind> kind_of(ByteView packet) {
     return std::nullopt;
   }
   const wire::CodePoints points;
-  if (header->next_header == wire::protocol::kMobility && packet.size() > wire::kIpv6HeaderSize + 8) {
+  if (header->next_header == wire::protocol::kMobility &&
+      packet.size() > wire::kIpv6HeaderSize + 8) {
     const auto type = std::to_integer<std::uint8_t>(packet[wire::kIpv6HeaderSize + 2]);
     if (type == points.ha_hello) {
       return Meter::Kind::Hello;

@@ -40,8 +40,8 @@ class Meter final : public Watcher {
   [[nodiscard]] std::uint64_t superseded() const { return superseded_; }
   [[nodiscard]] std::uint64_t unconverged() const { return pending_.size(); }
 
-  // How long a flow was without delivery between two times, beyond what its pace explains: the longest
-  // gap between packets, by when they were sent, of those that arrived.
+  // How long a flow was without delivery between two times, beyond what its pace explains: the
+  // longest gap between packets, by when they were sent, of those that arrived.
   [[nodiscard]] double longest_gap(std::uint32_t flow, Instant from, Instant to,
                                    Duration interval) const;
 

@@ -56,7 +56,8 @@ Remedy read_seeds(std::string_view text, Draft& draft) {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   constexpr std::uint64_t kMost = ~std::uint64_t{0};
-  if (dash == std::string_view::npos || read_number(text.substr(0, dash), std::uint64_t{0}, kMost, first) ||
+  if (dash == std::string_view::npos ||
+      read_number(text.substr(0, dash), std::uint64_t{0}, kMost, first) ||
       read_number(text.substr(dash + 1), first, kMost, last)) {
     return "give two numbers, as in 0-999";
   }
@@ -80,77 +81,112 @@ Remedy read_theme(std::string_view text, Draft& draft) {
 constexpr std::string_view kCheck = "Promises under faults";
 constexpr std::string_view kPlan = "Planning a network (with --pops or --mobile-nodes)";
 
-const std::array kRows = std::to_array<Row>({
-    {kCheck, "seed", "NUMBER", "the run of this seed",
-     [](std::string_view v, Draft& d) {
-       const Remedy remedy = read_number(v, std::uint64_t{0}, ~std::uint64_t{0}, d.check.first_seed);
-       d.check.last_seed = d.check.first_seed;
-       return remedy;
-     }},
-    {kCheck, "seeds", "FIRST-LAST", "the runs of these seeds (0-999)", read_seeds},
-    {kCheck, "theme", "NAME", "what the runs are about; by default the seed decides", read_theme},
-    {kCheck, "trace", "", "tell what happened, line by line",
-     [](std::string_view, Draft& d) -> Remedy {
-       d.check.trace = true;
-       return std::nullopt;
-     }},
-    {kCheck, "trace-lines", "NUMBER", "only the last ones (1000000)",
-     [](std::string_view v, Draft& d) {
-       return read_number(v, std::size_t{1}, std::size_t{100'000'000}, d.check.trace_lines);
-     }},
-    {kCheck, "soak", "HOURS", "seed after seed from the first one on, for this long",
-     [](std::string_view v, Draft& d) { return read_number(v, 0.0, 10'000.0, d.check.soak_hours); }},
-    {kCheck, "jobs", "NUMBER", "runs at the same time (1)",
-     [](std::string_view v, Draft& d) { return read_number(v, 1U, 64U, d.check.jobs); }},
-    {kPlan, "pops", "NUMBER", "home agents, 1 to 250 (3)",
-     [](std::string_view v, Draft& d) { return read_number(v, 1U, 250U, d.plan.pops); }},
-    {kPlan, "mobile-nodes", "NUMBER", "in all (1000)",
-     [](std::string_view v, Draft& d) {
-       return read_number(v, std::uint64_t{1}, std::uint64_t{100'000'000}, d.plan.mobile_nodes);
-     }},
-    {kPlan, "moves-per-hour", "NUMBER", "of each mobile node, to another access network (4)",
-     [](std::string_view v, Draft& d) { return read_number(v, 0.0, 3600.0, d.plan.moves_per_hour); }},
-    {kPlan, "local-moves", "SHARE", "of the moves, that stay near the same home agent (0)",
-     [](std::string_view v, Draft& d) { return read_number(v, 0.0, 1.0, d.plan.local_moves); }},
-    {kPlan, "loss", "SHARE", "of packets, everywhere (0)",
-     [](std::string_view v, Draft& d) { return read_number(v, 0.0, 0.9, d.plan.loss); }},
-    {kPlan, "jitter", "MILLISECONDS", "added to the way of a packet by chance (5)",
-     [](std::string_view v, Draft& d) { return read_number(v, 0.0, 10'000.0, d.plan.jitter_ms); }},
-    {kPlan, "farthest", "MILLISECONDS", "from one end of the map to the other (80)",
-     [](std::string_view v, Draft& d) { return read_number(v, 1.0, 10'000.0, d.plan.farthest_ms); }},
-    {kPlan, "bfd", "MILLISECONDS", "until routers notice a dead home agent (300)",
-     [](std::string_view v, Draft& d) { return read_number(v, 1.0, 100'000.0, d.plan.bfd_ms); }},
-    {kPlan, "lifetime", "SECONDS", "of bindings, as mobile nodes ask for it (600)",
-     [](std::string_view v, Draft& d) {
-       std::int64_t lifetime = 0;
-       const Remedy remedy = read_number(v, std::int64_t{16}, std::int64_t{262'140}, lifetime);
-       d.plan.lifetime = std::chrono::seconds(lifetime);
-       return remedy;
-     }},
-    {kPlan, "simulated-mobile-nodes", "NUMBER", "of them; the rest is scaled (what memory allows)",
-     [](std::string_view v, Draft& d) {
-       return read_number(v, std::uint64_t{1}, std::uint64_t{10'000'000}, d.plan.simulated);
-     }},
-    {kPlan, "minutes", "NUMBER", "of virtual time that is measured (5)",
-     [](std::string_view v, Draft& d) { return read_number(v, 0.1, 1440.0, d.plan.minutes); }},
-    {kPlan, "failures", "NUMBER", "home agents that die, one after the other (3)",
-     [](std::string_view v, Draft& d) { return read_number(v, 0U, 100U, d.plan.failures); }},
-    {kPlan, "plan-seed", "NUMBER", "another map, other moves (1)",
-     [](std::string_view v, Draft& d) {
-       return read_number(v, std::uint64_t{0}, ~std::uint64_t{0}, d.plan.seed);
-     }},
-    {kPlan, "csv", "FILE", "write the figures there",
-     [](std::string_view v, Draft& d) -> Remedy {
-       d.plan.csv = v;
-       return v.empty() ? Remedy("give a file") : std::nullopt;
-     }},
-    {kPlan, "plot", "FILE", "draw them there: .svg or .png, by gnuplot",
-     [](std::string_view v, Draft& d) -> Remedy {
-       d.plan.plot = v;
-       return v.ends_with(".svg") || v.ends_with(".png") ? std::nullopt
-                                                         : Remedy("give a file named .svg or .png");
-     }},
-});
+const std::array
+    kRows =
+        std::to_array<Row>(
+            {
+                {kCheck, "seed", "NUMBER", "the run of this seed",
+                 [](std::string_view v, Draft& d) {
+                   const Remedy remedy =
+                       read_number(v, std::uint64_t{0}, ~std::uint64_t{0}, d.check.first_seed);
+                   d.check.last_seed = d.check.first_seed;
+                   return remedy;
+                 }},
+                {kCheck, "seeds", "FIRST-LAST", "the runs of these seeds (0-999)", read_seeds},
+                {kCheck, "theme", "NAME", "what the runs are about; by default the seed decides",
+                 read_theme},
+                {kCheck, "trace", "", "tell what happened, line by line",
+                 [](std::string_view, Draft& d) -> Remedy {
+                   d.check.trace = true;
+                   return std::nullopt;
+                 }},
+                {kCheck, "trace-lines", "NUMBER", "only the last ones (1000000)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, std::size_t{1}, std::size_t{100'000'000},
+                                      d.check.trace_lines);
+                 }},
+                {kCheck, "soak", "HOURS", "seed after seed from the first one on, for this long",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 0.0, 10'000.0, d.check.soak_hours);
+                 }},
+                {kCheck, "jobs", "NUMBER", "runs at the same time (1)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 1U, 64U, d.check.jobs);
+                 }},
+                {kPlan, "pops", "NUMBER", "home agents, 1 to 250 (3)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 1U, 250U, d.plan.pops);
+                 }},
+                {kPlan, "mobile-nodes", "NUMBER", "in all (1000)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, std::uint64_t{1}, std::uint64_t{100'000'000},
+                                      d.plan.mobile_nodes);
+                 }},
+                {kPlan, "moves-per-hour", "NUMBER",
+                 "of each mobile node, to another access network (4)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 0.0, 3600.0, d.plan.moves_per_hour);
+                 }},
+                {kPlan, "local-moves", "SHARE",
+                 "of the moves, that stay near the same home agent (0)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 0.0, 1.0, d.plan.local_moves);
+                 }},
+                {kPlan, "loss", "SHARE", "of packets, everywhere (0)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 0.0, 0.9, d.plan.loss);
+                 }},
+                {kPlan, "jitter", "MILLISECONDS", "added to the way of a packet by chance (5)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 0.0, 10'000.0, d.plan.jitter_ms);
+                 }},
+                {kPlan, "farthest", "MILLISECONDS", "from one end of the map to the other (80)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 1.0, 10'000.0, d.plan.farthest_ms);
+                 }},
+                {kPlan, "bfd", "MILLISECONDS", "until routers notice a dead home agent (300)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 1.0, 100'000.0, d.plan.bfd_ms);
+                 }},
+                {kPlan, "lifetime", "SECONDS", "of bindings, as mobile nodes ask for it (600)",
+                 [](std::string_view v, Draft& d) {
+                   std::int64_t lifetime = 0;
+                   const Remedy remedy =
+                       read_number(v, std::int64_t{16}, std::int64_t{262'140}, lifetime);
+                   d.plan.lifetime = std::chrono::seconds(lifetime);
+                   return remedy;
+                 }},
+                {kPlan, "simulated-mobile-nodes", "NUMBER",
+                 "of them; the rest is scaled (what memory allows)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, std::uint64_t{1}, std::uint64_t{10'000'000},
+                                      d.plan.simulated);
+                 }},
+                {kPlan, "minutes", "NUMBER", "of virtual time that is measured (5)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 0.1, 1440.0, d.plan.minutes);
+                 }},
+                {kPlan, "failures", "NUMBER", "home agents that die, one after the other (3)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, 0U, 100U, d.plan.failures);
+                 }},
+                {kPlan, "plan-seed", "NUMBER", "another map, other moves (1)",
+                 [](std::string_view v, Draft& d) {
+                   return read_number(v, std::uint64_t{0}, ~std::uint64_t{0}, d.plan.seed);
+                 }},
+                {kPlan, "csv", "FILE", "write the figures there",
+                 [](std::string_view v, Draft& d) -> Remedy {
+                   d.plan.csv = v;
+                   return v.empty() ? Remedy("give a file") : std::nullopt;
+                 }},
+                {kPlan, "plot", "FILE", "draw them there: .svg or .png, by gnuplot",
+                 [](std::string_view v, Draft& d) -> Remedy {
+                   d.plan.plot = v;
+                   return v.ends_with(".svg") || v.ends_with(".png")
+                              ? std::nullopt
+                              : Remedy("give a file named .svg or .png");
+                 }},
+            });
 
 po::options_description all_options() {
   po::options_description all;
@@ -171,9 +207,8 @@ po::options_description all_options() {
     all.add(part);
   }
   po::options_description rest("Information");
-  rest.add_options()("help", "this text")("version", "the version")("promises",
-                                                                    "what every run is held to")(
-      "themes", "what runs can be about");
+  rest.add_options()("help", "this text")("version", "the version")(
+      "promises", "what every run is held to")("themes", "what runs can be about");
   all.add(rest);
   return all;
 }
@@ -225,9 +260,10 @@ bool complete(const Texts& texts, const Draft& draft, Mistakes& mistakes) {
   const bool plan = texts.contains("pops") || texts.contains("mobile-nodes");
   for (const Row& row : kRows) {
     if (texts.contains(std::string(row.name)) && (row.group == kPlan) != plan) {
-      mistakes.push_back(fmt::format(
-          "--{}: {}", row.name, plan ? "does not go with --pops or --mobile-nodes; leave it out"
-                                     : "is about a network; give --pops or --mobile-nodes, too"));
+      mistakes.push_back(
+          fmt::format("--{}: {}", row.name,
+                      plan ? "does not go with --pops or --mobile-nodes; leave it out"
+                           : "is about a network; give --pops or --mobile-nodes, too"));
     }
   }
   if (plan && draft.plan.failures >= draft.plan.pops && draft.plan.pops > 1) {
@@ -235,8 +271,9 @@ bool complete(const Texts& texts, const Draft& draft, Mistakes& mistakes) {
                                    draft.plan.failures, draft.plan.pops));
   }
   if (plan && draft.plan.simulated > draft.plan.mobile_nodes) {
-    mistakes.push_back(fmt::format("--simulated-mobile-nodes \"{}\": more than there are; give {} or less",
-                                   draft.plan.simulated, draft.plan.mobile_nodes));
+    mistakes.push_back(
+        fmt::format("--simulated-mobile-nodes \"{}\": more than there are; give {} or less",
+                    draft.plan.simulated, draft.plan.mobile_nodes));
   }
   return plan;
 }

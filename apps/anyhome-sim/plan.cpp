@@ -152,9 +152,9 @@ class Planner {
   void flows() {
     course_.scenario.flows_from = kWarmUp - seconds(5);
     const auto follow = [&](std::uint32_t mobile) {
-      course_.scenario.flows.push_back(
-          {FlowKind::ToMobile, mobile, static_cast<std::uint32_t>(random_.below(options_.pops)),
-           kProbeInterval});
+      course_.scenario.flows.push_back({FlowKind::ToMobile, mobile,
+                                        static_cast<std::uint32_t>(random_.below(options_.pops)),
+                                        kProbeInterval});
     };
     std::ranges::for_each(course_.movers, follow);
     std::ranges::for_each(course_.settlers, follow);
@@ -165,7 +165,9 @@ class Planner {
   [[nodiscard]] std::uint32_t settled() const {
     return static_cast<std::uint32_t>(course_.movers.size() + course_.settlers.size());
   }
-  Duration pause(double mean_ms) { return from_ms(-std::log(1.0 - random_.unit()) * mean_ms) + milliseconds(1); }
+  Duration pause(double mean_ms) {
+    return from_ms(-std::log(1.0 - random_.unit()) * mean_ms) + milliseconds(1);
+  }
   unsigned any_network() { return static_cast<unsigned>(random_.below(2ULL * options_.pops)); }
   // Two access networks are near each POP.
   unsigned next_network(unsigned now) {
@@ -227,10 +229,13 @@ void outages(const Course& course, const Meter& meter, PlanReport& report) {
   const auto movers = static_cast<std::uint32_t>(course.movers.size());
   for (const Course::Death& death : course.deaths) {
     for (std::uint32_t i = 0; i < course.settlers.size(); ++i) {
-      const bool is_own = i / kProbesPerDeath == static_cast<std::uint32_t>(&death - course.deaths.data());
-      const bool had_died = i / kProbesPerDeath < static_cast<std::uint32_t>(&death - course.deaths.data());
-      const double gap = meter.longest_gap(movers + i, World::kStart + death.at,
-                                           World::kStart + death.at + kWatchedDeath, kProbeInterval);
+      const bool is_own =
+          i / kProbesPerDeath == static_cast<std::uint32_t>(&death - course.deaths.data());
+      const bool had_died =
+          i / kProbesPerDeath < static_cast<std::uint32_t>(&death - course.deaths.data());
+      const double gap =
+          meter.longest_gap(movers + i, World::kStart + death.at,
+                            World::kStart + death.at + kWatchedDeath, kProbeInterval);
       if (is_own) {
         own.push_back(gap);
       } else if (!had_died && course.scenario.flows[movers + i].other == death.pop) {
@@ -242,7 +247,8 @@ void outages(const Course& course, const Meter& meter, PlanReport& report) {
   report.death_outage_others = distribution_of(std::move(others));
 }
 
-// Messages on their way to one peer at a time: what is sent in the time that an acknowledgement takes.
+// Messages on their way to one peer at a time: what is sent in the time that an acknowledgement
+// takes.
 double outstanding(const PlanReport& report) {
   if (report.per_peer.empty() || report.options.pops < 2) {
     return 0;
@@ -262,8 +268,8 @@ double Distribution::percentile(double percent) const {
   if (samples.empty()) {
     return 0;
   }
-  const auto rank = static_cast<std::size_t>(
-      std::ceil(static_cast<double>(samples.size()) * percent / 100.0));
+  const auto rank =
+      static_cast<std::size_t>(std::ceil(static_cast<double>(samples.size()) * percent / 100.0));
   return samples[std::clamp<std::size_t>(rank, 1, samples.size()) - 1];
 }
 
@@ -285,9 +291,11 @@ PlanReport make_plan(const PlanOptions& options) {
   meter.measure(false);
   report.measured_seconds = options.minutes * 60;
   traffic(meter, report);
-  world.run_until(course.measure_to + kBetweenDeaths * static_cast<int>(course.deaths.size()) + seconds(5));
+  world.run_until(course.measure_to + kBetweenDeaths * static_cast<int>(course.deaths.size()) +
+                  seconds(5));
   if (world.violation()) {
-    fmt::print(stderr, "anyhome-sim: {}: {}\n", world.violation()->invariant, world.violation()->what);
+    fmt::print(stderr, "anyhome-sim: {}: {}\n", world.violation()->invariant,
+               world.violation()->what);
   }
   report.convergence = distribution_of(meter.converged());
   report.per_peer = distribution_of(meter.learnt());
@@ -297,9 +305,11 @@ PlanReport make_plan(const PlanOptions& options) {
   report.outstanding = outstanding(report);
   const MemoryCost memory = measure_memory(options.pops);
   report.bytes_per_binding = memory.per_binding;
-  report.bytes_per_agent = memory.empty + memory.per_binding * static_cast<double>(options.mobile_nodes);
+  report.bytes_per_agent =
+      memory.empty + memory.per_binding * static_cast<double>(options.mobile_nodes);
   report.events = world.events();
-  report.cpu_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.cpu_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 
@@ -310,7 +320,8 @@ int run_plan(const PlanOptions& options) {
     std::ofstream file(options.csv);
     file << to_csv(report);
     if (!file.flush()) {
-      fmt::print(stderr, "anyhome-sim: --csv \"{}\": cannot be written; give another file\n", options.csv);
+      fmt::print(stderr, "anyhome-sim: --csv \"{}\": cannot be written; give another file\n",
+                 options.csv);
       return 1;
     }
   }

@@ -2,8 +2,8 @@
 // question before there is such a network.
 //
 // The set is simulated exactly, all its home agents and every message between them; of the mobile
-// nodes there are as many as memory allows, each doing what it would do in the whole network. What is
-// proportional to their number is then scaled; the report says which figures that are.
+// nodes there are as many as memory allows, each doing what it would do in the whole network. What
+// is proportional to their number is then scaled; the report says which figures that are.
 #pragma once
 
 #include <chrono>
@@ -44,13 +44,13 @@ struct PlanReport {
   Distribution convergence;     // from an accepted Binding Update to the last peer that knows it
   Distribution per_peer;        // to any peer
   Distribution move_outage;
-  Distribution death_outage;        // of mobile nodes whose home agent died
+  Distribution death_outage;         // of mobile nodes whose home agent died
   Distribution death_outage_others;  // of mobile nodes whose packets entered there
-  std::uint64_t superseded = 0;   // updates that were followed by another before all peers knew
-  std::uint64_t unconverged = 0;  // updates not known everywhere at the end
-  double outstanding = 0;         // messages on their way to a peer at a time, at full scale
-  double bytes_per_binding = 0;   // of a control core, measured
-  double bytes_per_agent = 0;     // with all mobile nodes
+  std::uint64_t superseded = 0;      // updates that were followed by another before all peers knew
+  std::uint64_t unconverged = 0;     // updates not known everywhere at the end
+  double outstanding = 0;            // messages on their way to a peer at a time, at full scale
+  double bytes_per_binding = 0;      // of a control core, measured
+  double bytes_per_agent = 0;        // with all mobile nodes
   double cpu_seconds = 0;
   std::uint64_t events = 0;
 };

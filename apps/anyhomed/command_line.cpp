@@ -53,8 +53,7 @@ po::options_description describe() {
 
 po::options_description describe_command_line() {
   po::options_description description = describe();
-  description.add_options()("help,h", "")("version,V", "")(kCheckConfig, "")(
-      "config,c", values());
+  description.add_options()("help,h", "")("version,V", "")(kCheckConfig, "")("config,c", values());
   return description;
 }
 
@@ -111,20 +110,19 @@ class CommandLineReader {
     const po::options_description description = describe_command_line();
     std::vector<Given> taken;
     try {
-      const auto parsed = po::command_line_parser(arguments)
-                              .options(description)
-                              .allow_unregistered()
-                              .style(po::command_line_style::unix_style &
-                                     ~po::command_line_style::allow_guessing)
-                              .run();
+      const auto parsed =
+          po::command_line_parser(arguments)
+              .options(description)
+              .allow_unregistered()
+              .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+              .run();
       for (const auto& option : parsed.options) {
         if (option.position_key < 0) {
           taken.push_back({option.string_key, option.value, false});
         } else if (!taken.empty() && taken.back().values.empty() && !is_flag(taken.back().key)) {
           taken.back().values = option.value;  // "--mtu 1500"; Boost sees to "--mtu=1500" only
         } else {
-          mistake("command line", option.value.empty() ? "" : option.value.front(),
-                  "not an option",
+          mistake("command line", option.value.empty() ? "" : option.value.front(), "not an option",
                   "options start with --; the configuration file goes with --config");
         }
       }

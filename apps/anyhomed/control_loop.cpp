@@ -178,8 +178,9 @@ void ControlLoop::serve_punt(const Now& now, rte_mbuf* packet) {
     case PuntClass::TunnelError:
       effects_.clear();
       agent_.on_packet(now, metadata, bytes.subspan(metadata.link_header), effects_);
-      executor_.run(now, effects_, metadata.decapsulations != 0 ? EffectExecutor::Way::Bindings
-                                                                : EffectExecutor::Way::Routes);
+      executor_.run(now, effects_,
+                    metadata.decapsulations != 0 ? EffectExecutor::Way::Bindings
+                                                 : EffectExecutor::Way::Routes);
       return;
     case PuntClass::Resolve:
       if (host_ != nullptr) {

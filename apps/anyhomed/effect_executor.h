@@ -16,9 +16,10 @@ class EffectExecutor {
   EffectExecutor(control::HomeAgent& agent, dataplane::ForwardingTables& tables, Injector& injector)
       : agent_(agent), tables_(tables), injector_(injector) {}
 
-  // How signalling travels. By routes alone it reaches care-of addresses, peers, and home addresses on
-  // a home link. What answers a packet out of a tunnel goes back through bindings, and so the tunnel
-  // (RFC 4877 §3.1): the home address it may be for has no route but the one that leads back here.
+  // How signalling travels. By routes alone it reaches care-of addresses, peers, and home addresses
+  // on a home link. What answers a packet out of a tunnel goes back through bindings, and so the
+  // tunnel (RFC 4877 §3.1): the home address it may be for has no route but the one that leads back
+  // here.
   enum class Way : std::uint8_t { Routes, Bindings };
 
   // The effects of the agent's last event. A registration that a table refuses is undone.

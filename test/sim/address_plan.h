@@ -21,7 +21,7 @@ enum class Place : std::uint8_t {
 struct Whereabouts {
   Place place = Place::Nowhere;
   std::uint32_t index = 0;  // POP, access network, or correspondent's site
-  std::uint32_t host = 0;   // Access, Home, MobileNetwork: the mobile node; Correspondent: which one
+  std::uint32_t host = 0;  // Access, Home, MobileNetwork: the mobile node; Correspondent: which one
 };
 
 namespace plan {

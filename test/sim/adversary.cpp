@@ -1,9 +1,9 @@
 // Somebody on the Internet who hears everything and may send anything (I12).
 //
-// It listens while the run is eventful. When all is quiet it repeats what it has heard, from any place
-// and to any home agent, and forges what it can make without keys: messages and tunnels in the name
-// of members and of mobile nodes. What is registered where must not change by any of it, and no forged
-// data may come out anywhere.
+// It listens while the run is eventful. When all is quiet it repeats what it has heard, from any
+// place and to any home agent, and forges what it can make without keys: messages and tunnels in
+// the name of members and of mobile nodes. What is registered where must not change by any of it,
+// and no forged data may come out anywhere.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -124,8 +124,9 @@ class Adversary final : public Watcher {
     hello.global = true;
     hello.restart_counter = static_cast<std::uint32_t>(random_.next());
     std::array<std::byte, 256> buffer{};
-    return between_locators(from, to, wire::write_ha_hello(buffer, hello, wire::CodePoints{},
-                                                           plan::locator(from), plan::locator(to)));
+    return between_locators(from, to,
+                            wire::write_ha_hello(buffer, hello, wire::CodePoints{},
+                                                 plan::locator(from), plan::locator(to)));
   }
 
   // A binding that is not there, or the end of one that is.
@@ -145,8 +146,9 @@ class Adversary final : public Watcher {
     message.bindings.push_back(information);
     std::array<std::byte, 512> buffer{};
     return between_locators(
-        from, to, wire::write_state_synchronization(buffer, message, wire::CodePoints{},
-                                                    plan::locator(from), plan::locator(to)));
+        from, to,
+        wire::write_state_synchronization(buffer, message, wire::CodePoints{}, plan::locator(from),
+                                          plan::locator(to)));
   }
 
   static Bytes wrap(const Ipv6Address& source, const Ipv6Address& destination, const Bytes& inner) {
@@ -165,9 +167,11 @@ class Adversary final : public Watcher {
 
   // Data for a mobile node, as if a member sent it over a link.
   Bytes link_tunnel(const World& world) {
-    const Bytes inner = make_data(plan::correspondent(0, 99), plan::home(any_mobile(world)).address(),
-                                  kForgedData + random_.below(1000));
-    return wrap(plan::locator(any_pop(world)).address(), plan::locator(any_pop(world)).address(), inner);
+    const Bytes inner =
+        make_data(plan::correspondent(0, 99), plan::home(any_mobile(world)).address(),
+                  kForgedData + random_.below(1000));
+    return wrap(plan::locator(any_pop(world)).address(), plan::locator(any_pop(world)).address(),
+                inner);
   }
 
   // Data from a mobile node that did not send it, out of a tunnel from where it is not.
@@ -175,10 +179,12 @@ class Adversary final : public Watcher {
     const std::uint32_t mobile = any_mobile(world);
     const Bytes inner = make_data(plan::home(mobile).address(), plan::correspondent(0, 99),
                                   kForgedData + random_.below(1000));
-    return wrap(plan::care_of(0, mobile + 1000).address(), plan::agent(any_pop(world)).address(), inner);
+    return wrap(plan::care_of(0, mobile + 1000).address(), plan::agent(any_pop(world)).address(),
+                inner);
   }
 
-  // What must not change once it is quiet. Lifetimes, versions and sequence numbers do, by refreshes.
+  // What must not change once it is quiet. Lifetimes, versions and sequence numbers do, by
+  // refreshes.
   static std::string state_of(const World& world) {
     std::string state;
     for (const auto& pop : world.pops()) {
@@ -217,7 +223,8 @@ class Adversary final : public Watcher {
       const auto differs = std::ranges::mismatch(before_, state).in1 - before_.begin();
       const auto from = static_cast<std::size_t>(std::max<std::ptrdiff_t>(differs - 40, 0));
       world.fail(std::string(promise::kAdversary),
-                 fmt::format("was: ...{}..., is: ...{}...", before_.substr(from, 80), state.substr(from, 80)));
+                 fmt::format("was: ...{}..., is: ...{}...", before_.substr(from, 80),
+                             state.substr(from, 80)));
     }
   }
 

@@ -189,10 +189,11 @@ void DataPlane::apply(const forwarding::ForwardingUpdate& update) {
   if (const auto* set = std::get_if<forwarding::SetBinding>(&update)) {
     bindings_[set->home_address] = *set;
     const bool bound = set->kind == forwarding::BindingKind::Bound;
-    entries[set->home_address.address()] = tunnel(
-        bound ? EntryKind::Bound : EntryKind::Global, set->tunnel_source, set->tunnel_destination,
-        set->path_mtu,
-        bound ? forwarding::kNoPeer : machine_->config.peers.find(bytes_of(set->tunnel_destination)));
+    entries[set->home_address.address()] =
+        tunnel(bound ? EntryKind::Bound : EntryKind::Global, set->tunnel_source,
+               set->tunnel_destination, set->path_mtu,
+               bound ? forwarding::kNoPeer
+                     : machine_->config.peers.find(bytes_of(set->tunnel_destination)));
     refresh_prefixes_of(set->home_address);
   } else if (const auto* remove = std::get_if<forwarding::RemoveBinding>(&update)) {
     bindings_.erase(remove->home_address);

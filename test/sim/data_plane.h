@@ -1,5 +1,5 @@
-// The data plane of a simulated POP: the real pipeline, a packet at a time, over tables made of hash
-// maps (docs/decisions/simulator.md says why not a model).
+// The data plane of a simulated POP: the real pipeline, a packet at a time, over tables made of
+// hash maps (docs/decisions/simulator.md says why not a model).
 //
 // Tables are told what the control core wants, as those of a real data path are, and can be read
 // back: what is in here is what the POP does to packets, whatever its control core believes.

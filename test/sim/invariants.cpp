@@ -13,12 +13,14 @@ namespace {
 
 constexpr std::array kPromises = std::to_array<PromiseInfo>({
     {promise::kOnePrimary,
-     "When it is quiet each registered mobile node has one primary, and every home agent knows it."},
+     "When it is quiet each registered mobile node has one primary, and every home agent knows "
+     "it."},
     {promise::kFinalPrimary,
      "The primary is the home agent whose acknowledgement the mobile node accepted last."},
     {promise::kVersions,
      "What an agent records of a home address only gets newer; what is removed stays removed."},
-    {promise::kRoutes, "Every route belongs to a live entry, and an entry's prefixes are its owner's."},
+    {promise::kRoutes,
+     "Every route belongs to a live entry, and an entry's prefixes are its owner's."},
     {promise::kOnlyPrimary, "Nobody but the primary sends data to a care-of address."},
     {promise::kRelays, "No packet is relayed from link to link more than three times."},
     {promise::kSwitches, "Nobody is asked from home agent to home agent without end."},
@@ -35,13 +37,15 @@ constexpr std::array kPromises = std::to_array<PromiseInfo>({
     {promise::kDeath, "Mobile nodes of a dead home agent are registered again within ten seconds."},
     {promise::kClockStep, "Whatever clocks did, at the next Binding Update all is well."},
     {promise::kRegistered, "Every mobile node that wants to be registered is."},
-    {promise::kAccounted, "Every data packet is delivered, or dropped for a reason that has a name."},
+    {promise::kAccounted,
+     "Every data packet is delivered, or dropped for a reason that has a name."},
     {promise::kNoLoops, "No packet goes in circles."},
     {promise::kLifetime, "No copy of a binding outlives the original by more than its delay."},
     {promise::kMemory, "When all bindings are gone, nothing is left of them."},
 });
 
-// ---- When it is quiet -----------------------------------------------------------------------------
+// ---- When it is quiet
+// -----------------------------------------------------------------------------
 
 // In a run whose clocks step, the same promises stand for I15.
 std::string_view named(const World& world, std::string_view name) {
@@ -60,19 +64,19 @@ Finding check_at_pop(const World& world, const Mobile& mobile, const Pop& primar
     if (bound && set->tunnel_destination == mobile.node().care_of()->address()) {
       return std::nullopt;
     }
-    return found(world, named(world, promise::kFinalPrimary),
-                 fmt::format("mobile{} is registered at pop{}, which {}", mobile.index(), pop.index(),
-                             set == nullptr ? "does not know it"
-                             : bound        ? "has another care-of address"
-                                            : "believes it elsewhere"));
+    return found(
+        world, named(world, promise::kFinalPrimary),
+        fmt::format("mobile{} is registered at pop{}, which {}", mobile.index(), pop.index(),
+                    set == nullptr ? "does not know it"
+                    : bound        ? "has another care-of address"
+                                   : "believes it elsewhere"));
   }
-  if (set != nullptr && !bound &&
-      set->tunnel_destination == primary.config().locator->address()) {
+  if (set != nullptr && !bound && set->tunnel_destination == primary.config().locator->address()) {
     return std::nullopt;
   }
   return found(world, named(world, promise::kOnePrimary),
-               fmt::format("mobile{} is registered at pop{}, but pop{} {}", mobile.index(), primary.index(),
-                           pop.index(),
+               fmt::format("mobile{} is registered at pop{}, but pop{} {}", mobile.index(),
+                           primary.index(), pop.index(),
                            set == nullptr ? "does not know it"
                            : bound        ? "is its primary, too"
                                           : "believes it at a third one"));
@@ -83,8 +87,9 @@ Finding check_mobile(const World& world, const Mobile& mobile) {
     if (world.scenario().mobiles[mobile.index()].contested) {
       return std::nullopt;
     }
-    return found(world, named(world, promise::kRegistered),
-                 fmt::format("mobile{} is {}", mobile.index(), mobile::to_string(mobile.node().state())));
+    return found(
+        world, named(world, promise::kRegistered),
+        fmt::format("mobile{} is {}", mobile.index(), mobile::to_string(mobile.node().state())));
   }
   const HomeAgentAddress wanted = mobile.node().binding()->home_agent;
   const auto primary = std::ranges::find_if(
@@ -110,7 +115,8 @@ Finding check_prefixes(const World& world) {
       first = pop.get();
     } else if (pop->plane().prefixes() != first->plane().prefixes()) {
       return found(world, named(world, promise::kRoutes),
-                   fmt::format("pop{} and pop{} forward other mobile networks", first->index(), pop->index()));
+                   fmt::format("pop{} and pop{} forward other mobile networks", first->index(),
+                               pop->index()));
     }
   }
   return std::nullopt;
@@ -172,8 +178,8 @@ Finding find_unaccounted(const World& world) {
     return std::nullopt;
   }
   return found(world, promise::kAccounted,
-               fmt::format("nobody knows what became of {} data packets, {} first", world.ledger().alive(),
-                           world.ledger().unaccounted().value_or(0)));
+               fmt::format("nobody knows what became of {} data packets, {} first",
+                           world.ledger().alive(), world.ledger().unaccounted().value_or(0)));
 }
 
 Finding find_leftovers(const World& world) {
@@ -183,15 +189,17 @@ Finding find_leftovers(const World& world) {
     }
     const control::HomeAgent& agent = pop->agent();
     const bool streams_idle = std::ranges::all_of(
-        agent.peers(), [](const control::PeerState& peer) { return !peer.up || peer.stream.idle(); });
+        agent.peers(),
+        [](const control::PeerState& peer) { return !peer.up || peer.stream.idle(); });
     if (agent.bindings().entries() != 0 || agent.bindings().prefixes() != 0 ||
         pop->plane().bindings() != 0 || !pop->plane().prefixes().empty() ||
         agent.pending_switches() != 0 || !streams_idle) {
-      return found(world, promise::kMemory,
-                   fmt::format("pop{} keeps {} records, {} prefixes, {} table entries, {} switches{}",
-                               pop->index(), agent.bindings().entries(), agent.bindings().prefixes(),
-                               pop->plane().bindings(), agent.pending_switches(),
-                               streams_idle ? "" : ", and a backlog"));
+      return found(
+          world, promise::kMemory,
+          fmt::format("pop{} keeps {} records, {} prefixes, {} table entries, {} switches{}",
+                      pop->index(), agent.bindings().entries(), agent.bindings().prefixes(),
+                      pop->plane().bindings(), agent.pending_switches(),
+                      streams_idle ? "" : ", and a backlog"));
     }
   }
   return std::nullopt;

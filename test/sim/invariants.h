@@ -50,8 +50,8 @@ std::vector<std::unique_ptr<Watcher>> make_watchers(const Scenario& scenario);
 
 // Those that can only be asked at certain times: what is broken, if anything.
 using Finding = std::optional<Violation>;
-Finding find_unrest(const World& world);        // from `quiet_at` on
-Finding find_unaccounted(const World& world);   // flows have stopped, what was under way has arrived
-Finding find_leftovers(const World& world);     // all have de-registered, tombstones are gone
+Finding find_unrest(const World& world);       // from `quiet_at` on
+Finding find_unaccounted(const World& world);  // flows have stopped, what was under way has arrived
+Finding find_leftovers(const World& world);    // all have de-registered, tombstones are gone
 
 }  // namespace anyhome::sim

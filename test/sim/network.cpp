@@ -50,21 +50,25 @@ std::expected<Network::Route, std::string_view> Network::route(
       if (!pop) {
         return std::unexpected("home-prefix-unreachable");
       }
-      return Route{{EndKind::Pop, *pop}, topology_.to_pop(from.index, *pop), &internet,
-                   Port::Internet};
+      return Route{
+          {EndKind::Pop, *pop}, topology_.to_pop(from.index, *pop), &internet, Port::Internet};
     }
     case Place::Pop:
       if (where.index >= topology_.pops()) {
         return std::unexpected("no-such-locator");
       }
       if (!from_pop) {
-        return Route{{EndKind::Pop, where.index}, topology_.to_pop(from.index, where.index),
-                     &internet, Port::Internet};
+        return Route{{EndKind::Pop, where.index},
+                     topology_.to_pop(from.index, where.index),
+                     &internet,
+                     Port::Internet};
       }
       if (is_cut(from.index, where.index)) {
         return std::unexpected("link-cut");
       }
-      return Route{{EndKind::Pop, where.index}, topology_.between(from.index, where.index), &haha,
+      return Route{{EndKind::Pop, where.index},
+                   topology_.between(from.index, where.index),
+                   &haha,
                    Port::Haha};
     case Place::Access:
     case Place::Correspondent: {
@@ -145,9 +149,8 @@ bool Network::tamper(Packet& packet, const Route& route) {
                           static_cast<std::ptrdiff_t>(random_.below(message->bindings.size())));
   const auto header = wire::Ipv6Header::parse(packet.bytes);
   std::array<std::byte, 2048> buffer{};
-  const MutableBytes written =
-      wire::write_state_synchronization(buffer, *message, wire::CodePoints{},
-                                        Locator(header->source), Locator(header->destination));
+  const MutableBytes written = wire::write_state_synchronization(
+      buffer, *message, wire::CodePoints{}, Locator(header->source), Locator(header->destination));
   packet.bytes.resize(wire::kIpv6HeaderSize);
   packet.bytes.insert(packet.bytes.end(), written.begin(), written.end());
   store_be16(packet.bytes.data() + wire::ipv6_offset::kPayloadLength,
@@ -190,8 +193,7 @@ bool Network::perfect() const {
   };
   return good(haha) && good(internet) &&
          std::ranges::none_of(cuts_, [](bool cut) { return cut; }) &&
-         std::ranges::none_of(faults_,
-                              [](const PeerFault& f) { return f.deaf || f.forgets != 0; });
+         std::ranges::none_of(faults_, [](const PeerFault& f) { return f.deaf || f.forgets != 0; });
 }
 
 Duration Network::longest_link_delay() const {

@@ -159,8 +159,8 @@ std::string describe(ByteView packet) {
   if (!header) {
     return "not-ipv6";
   }
-  std::string text = fmt::format("{} > {} ", header->source.to_string(),
-                                 header->destination.to_string());
+  std::string text =
+      fmt::format("{} > {} ", header->source.to_string(), header->destination.to_string());
   if (header->next_header == protocol::kIpv6) {
     return text + fmt::format("(hop-limit {}) ", header->hop_limit) +
            describe(packet.subspan(wire::kIpv6HeaderSize));

@@ -1,4 +1,5 @@
-// A packet on its way through the simulated network, and the data packets that are followed by name.
+// A packet on its way through the simulated network, and the data packets that are followed by
+// name.
 //
 // A data packet carries a number behind its IPv6 header; tunnels come and go around it, the number
 // stays readable.
@@ -17,10 +18,10 @@ using Bytes = std::vector<std::byte>;
 using DataId = std::uint64_t;
 
 struct Packet {
-  Bytes bytes;               // from the IPv6 header on
-  std::uint8_t links = 0;    // HAHA links it has come over
-  std::uint8_t visits = 0;   // POPs it has passed
-  bool forged = false;       // an adversary's
+  Bytes bytes;              // from the IPv6 header on
+  std::uint8_t links = 0;   // HAHA links it has come over
+  std::uint8_t visits = 0;  // POPs it has passed
+  bool forged = false;      // an adversary's
 };
 
 // IPv6, UDP and the number.

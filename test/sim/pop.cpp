@@ -16,8 +16,10 @@ void Pop::start(const Now& now, PopOutput& output) {
   // Wall-clock seconds, and greater than the last one whatever the clock says (rulings §1).
   const std::int64_t clock =
       std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch()).count();
-  last_epoch_ = std::max(static_cast<std::uint32_t>(std::max<std::int64_t>(clock, 0)), last_epoch_ + 1);
-  agent_ = std::make_unique<control::HomeAgent>(config_, now, hash_seed_ + incarnation_, last_epoch_);
+  last_epoch_ =
+      std::max(static_cast<std::uint32_t>(std::max<std::int64_t>(clock, 0)), last_epoch_ + 1);
+  agent_ =
+      std::make_unique<control::HomeAgent>(config_, now, hash_seed_ + incarnation_, last_epoch_);
   output.core_ran = true;
   control::Effects effects;
   agent_->start(now, effects);
@@ -97,7 +99,8 @@ void Pop::settle(const Now& now, Outcome& outcome, Past past, std::optional<Data
   if (data && !goes_on) {
     if (!outcome.punted.empty()) {
       output.ended.push_back(
-          {*data, fmt::format("punted-{}", forwarding::to_string(outcome.punted.front().metadata.punt_class))});
+          {*data, fmt::format("punted-{}",
+                              forwarding::to_string(outcome.punted.front().metadata.punt_class))});
     } else if (!outcome.dropped.empty()) {
       output.ended.push_back({*data, std::string(forwarding::info(outcome.dropped.front()).name)});
     } else {

@@ -16,7 +16,8 @@ constexpr Duration kPatience = seconds(5);
 bool is_quiet(World& world) {
   const Duration until = world.elapsed() + kPatience;
   Finding finding = find_unrest(world);
-  while (finding && world.elapsed() < until && world.run_until(world.elapsed() + milliseconds(250))) {
+  while (finding && world.elapsed() < until &&
+         world.run_until(world.elapsed() + milliseconds(250))) {
     finding = find_unrest(world);
   }
   if (finding) {

@@ -28,8 +28,8 @@ constexpr std::array kThemes = std::to_array<ThemeInfo>({
 });
 
 constexpr std::array<std::string_view, 14> kActionNames = {
-    "move",   "deregister", "register",       "start",             "crash",  "drain",  "undrain",
-    "cut",    "mend",       "step-pop-clock", "step-mobile-clock", "replay", "deafen", "calm"};
+    "move", "deregister",     "register",          "start",  "crash",  "drain", "undrain", "cut",
+    "mend", "step-pop-clock", "step-mobile-clock", "replay", "deafen", "calm"};
 
 struct Numbers {
   unsigned least = 0;
@@ -40,14 +40,15 @@ struct Times {
   Duration most{};
 };
 
-// Writes a scenario down, part by part. It draws itself, in the order in which it is told, so that a seed
-// means the same whatever compiler was used.
+// Writes a scenario down, part by part. It draws itself, in the order in which it is told, so that
+// a seed means the same whatever compiler was used.
 class Author {
  public:
   Author(Scenario& scenario, Random& random) : scenario_(scenario), random_(random) {}
 
   unsigned draw(Numbers range) {
-    return static_cast<unsigned>(random_.between(std::uint64_t{range.least}, std::uint64_t{range.most}));
+    return static_cast<unsigned>(
+        random_.between(std::uint64_t{range.least}, std::uint64_t{range.most}));
   }
   Duration draw(Times range) { return random_.between(range.least, range.most); }
 
@@ -108,7 +109,8 @@ class Author {
         scenario_.flows.push_back({FlowKind::ToNetwork, mobile, any_correspondent(), interval});
       }
       if (mobiles > 1 && random_.chance(0.3)) {
-        const auto other = static_cast<std::uint32_t>((mobile + random_.between(1, mobiles - 1)) % mobiles);
+        const auto other =
+            static_cast<std::uint32_t>((mobile + random_.between(1, mobiles - 1)) % mobiles);
         scenario_.flows.push_back({FlowKind::BetweenMobiles, mobile, other, 2 * interval});
       }
     }
@@ -135,7 +137,9 @@ class Author {
     scenario_.actions.push_back({at, kind, subject, object, amount});
   }
 
-  std::uint32_t any_pop() { return static_cast<std::uint32_t>(random_.below(scenario_.topology.pops)); }
+  std::uint32_t any_pop() {
+    return static_cast<std::uint32_t>(random_.below(scenario_.topology.pops));
+  }
   PopIndex other_pop(PopIndex pop) {
     const unsigned pops = scenario_.topology.pops;
     return (pop + draw(Numbers{1, pops - 1})) % pops;
@@ -181,8 +185,8 @@ class Author {
 };
 
 constexpr Duration kSettle = seconds(60);
-// Where home agents lose their memory, what nobody else has heard of comes back with the next Binding
-// Update, within a lifetime.
+// Where home agents lose their memory, what nobody else has heard of comes back with the next
+// Binding Update, within a lifetime.
 constexpr unsigned kShortLife = 10;
 constexpr unsigned kLongestShortLife = 16;
 constexpr Duration kSettleWithCrashes = seconds(4 * kLongestShortLife + 40);
@@ -206,8 +210,10 @@ void calm(Author& author, Scenario& scenario, Random& random) {
 void rough(Author& author, Scenario& scenario, Random& random) {
   author.people({2, 6}, {3, 10}, {kShortLife, kLongestShortLife});
   author.authentication();
-  scenario.haha = {random.unit() * 0.2, random.unit() * 0.1, random.between(milliseconds(0), milliseconds(200))};
-  scenario.internet = {random.unit() * 0.1, random.unit() * 0.05, random.between(milliseconds(0), milliseconds(100))};
+  scenario.haha = {random.unit() * 0.2, random.unit() * 0.1,
+                   random.between(milliseconds(0), milliseconds(200))};
+  scenario.internet = {random.unit() * 0.1, random.unit() * 0.05,
+                       random.between(milliseconds(0), milliseconds(100))};
   author.start_pops(seconds(3));
   author.attach_mobiles(seconds(2), seconds(10));
   author.flows(seconds(12), milliseconds(500));
@@ -237,8 +243,10 @@ void rough(Author& author, Scenario& scenario, Random& random) {
 void fast(Author& author, Scenario& scenario, Random& random) {
   author.people({2, 5}, {2, 6});
   author.authentication();
-  scenario.haha = {random.unit() * 0.05, random.unit() * 0.05, random.between(milliseconds(0), milliseconds(150))};
-  scenario.internet = {random.unit() * 0.05, random.unit() * 0.05, random.between(milliseconds(0), milliseconds(100))};
+  scenario.haha = {random.unit() * 0.05, random.unit() * 0.05,
+                   random.between(milliseconds(0), milliseconds(150))};
+  scenario.internet = {random.unit() * 0.05, random.unit() * 0.05,
+                       random.between(milliseconds(0), milliseconds(100))};
   author.start_pops(seconds(1));
   author.attach_mobiles(seconds(4), seconds(6));
   author.flows(seconds(8), milliseconds(500));
@@ -258,7 +266,8 @@ void death(Author& author, Scenario& scenario, Random& random) {
   author.add(seconds(55), ActionKind::Crash, dead);
   const bool returns = random.chance(0.6);
   if (returns) {
-    author.add(seconds(55) + random.between(milliseconds(100), seconds(20)), ActionKind::Start, dead);
+    author.add(seconds(55) + random.between(milliseconds(100), seconds(20)), ActionKind::Start,
+               dead);
   } else {
     scenario.pops[dead].missing = true;
     author.add(random.between(Duration{}, Duration(seconds(1))), ActionKind::Start, dead);
@@ -290,7 +299,9 @@ void boot(Author& author, Scenario& scenario, Random& random) {
 void clocks(Author& author, Scenario& scenario, Random& random) {
   author.people({2, 5}, {2, 8});
   author.authentication();
-  const auto offset = [&] { return random.between(Duration{}, Duration(seconds(7200))) - seconds(3600); };
+  const auto offset = [&] {
+    return random.between(Duration{}, Duration(seconds(7200))) - seconds(3600);
+  };
   for (PopPlan& pop : scenario.pops) {
     pop.clock_offset = offset();
   }
@@ -305,9 +316,11 @@ void clocks(Author& author, Scenario& scenario, Random& random) {
   constexpr Duration kTo1970 = -seconds(1'767'225'600);
   for (unsigned i = author.draw({1, 4}); i > 0; --i) {
     const Duration at = random.between(seconds(20), seconds(70));
-    const Duration step = random.chance(0.3) ? kTo1970 : random.chance(0.5) ? Duration(seconds(3600))
-                                                                           : Duration(-seconds(3600));
-    const bool pop = scenario.authentication != AuthenticationKind::Timestamps || random.chance(0.6);
+    const Duration step = random.chance(0.3)   ? kTo1970
+                          : random.chance(0.5) ? Duration(seconds(3600))
+                                               : Duration(-seconds(3600));
+    const bool pop =
+        scenario.authentication != AuthenticationKind::Timestamps || random.chance(0.6);
     const std::uint32_t whose = pop ? author.any_pop() : author.any_mobile();
     author.add(at, pop ? ActionKind::StepPopClock : ActionKind::StepMobileClock, whose, 0, step);
   }
@@ -334,8 +347,8 @@ void adversary(Author& author, Scenario& scenario, Random& random) {
   author.moves(seconds(15), seconds(50), seconds(5), seconds(20));
   author.endings(seconds(50), kSettle, kWatch, false);
   for (unsigned i = 0; i < 40; ++i) {
-    author.add(random.between(scenario.quiet_at, scenario.watch_until - seconds(2)), ActionKind::Replay,
-               author.any_network());
+    author.add(random.between(scenario.quiet_at, scenario.watch_until - seconds(2)),
+               ActionKind::Replay, author.any_network());
   }
 }
 
@@ -356,7 +369,8 @@ void forgetful(Author& author, Scenario& scenario, Random& random) {
   for (PopIndex pop = 0; pop < scenario.topology.pops; ++pop) {
     scenario.faults.emplace_back(pop, PeerFault{false, random.chance(0.7) ? 0.5 : 0.0});
   }
-  scenario.haha = {random.unit() * 0.1, random.unit() * 0.1, random.between(milliseconds(0), milliseconds(100))};
+  scenario.haha = {random.unit() * 0.1, random.unit() * 0.1,
+                   random.between(milliseconds(0), milliseconds(100))};
   author.start_pops(seconds(1));
   author.attach_mobiles(seconds(4), seconds(6));
   author.flows(seconds(10), milliseconds(500));
@@ -369,7 +383,8 @@ void forgetful(Author& author, Scenario& scenario, Random& random) {
 void routers(Author& author, Scenario& scenario, Random& random) {
   author.people({2, 5}, {2, 6}, {kShortLife, kLongestShortLife});
   author.authentication();
-  scenario.haha = {random.unit() * 0.1, random.unit() * 0.05, random.between(milliseconds(0), milliseconds(100))};
+  scenario.haha = {random.unit() * 0.1, random.unit() * 0.05,
+                   random.between(milliseconds(0), milliseconds(100))};
   const auto mobiles = static_cast<std::uint32_t>(scenario.mobiles.size());
   for (std::uint32_t mobile = 0; mobile < mobiles; ++mobile) {
     MobilePlan& plan = scenario.mobiles[mobile];
@@ -424,7 +439,8 @@ Scenario make_scenario(std::uint64_t seed, std::optional<Theme> theme) {
 }
 
 std::string Scenario::summary() const {
-  constexpr std::array<std::string_view, 3> kAuthentication = {"none", "timestamps", "derived-keys"};
+  constexpr std::array<std::string_view, 3> kAuthentication = {"none", "timestamps",
+                                                               "derived-keys"};
   return fmt::format(
       "seed {} theme {}: {} POPs, {} mobile nodes, {} flows, authentication {}; links loss {:.1f}% "
       "duplicates {:.1f}% jitter {} ms; {} actions, calm at {} s, quiet at {} s",

@@ -2,8 +2,8 @@
 // when. Everything follows from the seed.
 //
 // A run has parts. First all start and register. Then it is eventful: mobile nodes move, links are
-// cut, home agents crash, start again empty, drain. Then the network heals, and after a bounded time
-// everything has to be in order (invariants.h, "when it is quiet"). At last all mobile nodes
+// cut, home agents crash, start again empty, drain. Then the network heals, and after a bounded
+// time everything has to be in order (invariants.h, "when it is quiet"). At last all mobile nodes
 // de-register, and nothing may be left of them.
 #pragma once
 
@@ -22,17 +22,17 @@ namespace anyhome::sim {
 
 // What a run is about. Each kind stresses other rules; what they have in common is always checked.
 enum class Theme : std::uint8_t {
-  Calm,        // nothing is lost: moves and switches must lose nothing either (I13)
-  Rough,       // loss, duplicates, reordering, cuts, crashes, drains, all at once
-  Fast,        // mobile nodes that move again before the last move is done
-  Death,       // a POP dies while mobile nodes have traffic (I14)
-  Boot,        // all at once, empty, one of them missing (I10, I11)
-  Clocks,      // clocks up to an hour apart, steps of an hour, clocks that say 1970 (I1, I15)
-  Crosswise,   // two POPs that get each other's packets (I6)
-  Adversary,   // old and forged packets of every kind (I12)
-  DeafPeer,    // a peer that answers HELLOs and nothing else (I9)
-  Forgetful,   // a peer that acknowledges only part of what it was told (I8)
-  Routers,     // mobile routers with prefixes, some of them claimed twice (I3)
+  Calm,       // nothing is lost: moves and switches must lose nothing either (I13)
+  Rough,      // loss, duplicates, reordering, cuts, crashes, drains, all at once
+  Fast,       // mobile nodes that move again before the last move is done
+  Death,      // a POP dies while mobile nodes have traffic (I14)
+  Boot,       // all at once, empty, one of them missing (I10, I11)
+  Clocks,     // clocks up to an hour apart, steps of an hour, clocks that say 1970 (I1, I15)
+  Crosswise,  // two POPs that get each other's packets (I6)
+  Adversary,  // old and forged packets of every kind (I12)
+  DeafPeer,   // a peer that answers HELLOs and nothing else (I9)
+  Forgetful,  // a peer that acknowledges only part of what it was told (I8)
+  Routers,    // mobile routers with prefixes, some of them claimed twice (I3)
 };
 struct ThemeInfo {
   Theme theme;
@@ -76,9 +76,9 @@ struct Action {
 };
 
 enum class FlowKind : std::uint8_t {
-  ToMobile,       // from a correspondent
-  ToNetwork,      // from a correspondent to somebody in a mobile network
-  FromMobile,     // to a correspondent
+  ToMobile,    // from a correspondent
+  ToNetwork,   // from a correspondent to somebody in a mobile network
+  FromMobile,  // to a correspondent
   BetweenMobiles,
 };
 
@@ -116,7 +116,7 @@ struct Scenario {
   std::vector<Action> actions;  // in no order
   std::vector<std::pair<PopIndex, PeerFault>> faults;
 
-  Duration linger{};  // of an old care-of address after a move
+  Duration linger{};                              // of an old care-of address after a move
   Duration bfd = std::chrono::milliseconds(300);  // until a crashed POP's announcement is withdrawn
   std::chrono::seconds tombstone_time{600};
   std::chrono::seconds boot_wait{10};

@@ -26,7 +26,8 @@ config::HomeAgent home_agent_config(const Scenario& scenario, PopIndex pop) {
   config.home_prefixes = {plan::home_prefix()};
   config.address = plan::agent(pop);
   config.locator = plan::locator(pop);
-  config.max_bindings = static_cast<std::uint32_t>(std::max<std::size_t>(64, scenario.mobiles.size()));
+  config.max_bindings =
+      static_cast<std::uint32_t>(std::max<std::size_t>(64, scenario.mobiles.size()));
   config.nemo_pools = {{plan::mobile_network_pool(), 64}};
   config.nemo_any_prefix = true;
   config.authentication = scenario.authentication == AuthenticationKind::None
@@ -50,7 +51,8 @@ config::HomeAgent home_agent_config(const Scenario& scenario, PopIndex pop) {
   config::Haha& set = config.haha;
   for (PopIndex peer = 0; peer < scenario.topology.pops; ++peer) {
     if (peer != pop) {
-      set.peers.push_back({fmt::format("pop{}", peer), plan::agent(peer), plan::locator(peer), true});
+      set.peers.push_back(
+          {fmt::format("pop{}", peer), plan::agent(peer), plan::locator(peer), true});
     }
   }
   set.group_id = 7;

@@ -92,7 +92,10 @@ std::optional<PopIndex> Topology::entry(SiteIndex site, const Ipv6Address& desti
       // The two ends of a crosswise path; whatever else there is goes by its address.
       const bool for_first = destination == plan::agent(*first).address();
       const bool for_second = destination == plan::agent(pop).address();
-      return for_first ? pop : for_second ? *first : (destination.octets[15] & 1U) != 0 ? pop : *first;
+      return for_first                            ? pop
+             : for_second                         ? *first
+             : (destination.octets[15] & 1U) != 0 ? pop
+                                                  : *first;
     }
     first = pop;
   }

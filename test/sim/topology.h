@@ -1,9 +1,9 @@
 // Where everything is: POPs and sites on a map, delays by distance, and which POP a packet for the
 // home prefix enters at.
 //
-// A site is where mobile nodes or correspondents are attached. Each prefers the POPs by distance and
-// takes the first one whose announcement has reached it; announcements and withdrawals take their
-// time to get there, each to each site another.
+// A site is where mobile nodes or correspondents are attached. Each prefers the POPs by distance
+// and takes the first one whose announcement has reached it; announcements and withdrawals take
+// their time to get there, each to each site another.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,9 @@ class Topology {
   Topology(const TopologySetup& setup, Random& random);
 
   [[nodiscard]] unsigned pops() const { return setup_.pops; }
-  [[nodiscard]] unsigned sites() const { return setup_.access_networks + setup_.correspondent_sites; }
+  [[nodiscard]] unsigned sites() const {
+    return setup_.access_networks + setup_.correspondent_sites;
+  }
   // Sites are numbered access networks first.
   [[nodiscard]] SiteIndex access(unsigned network) const { return network; }
   [[nodiscard]] SiteIndex correspondents(unsigned site) const {

@@ -1,6 +1,6 @@
 // What has to come about in time: nothing is lost where nothing needs to be (I13), mobile nodes are
-// not sent back and forth (I6), home agents become ready (I10), mobile nodes of a dead one come back
-// (I14), and a stuck peer delays nobody else (I9).
+// not sent back and forth (I6), home agents become ready (I10), mobile nodes of a dead one come
+// back (I14), and a stuck peer delays nobody else (I9).
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -30,7 +30,8 @@ class LossWatcher final : public Watcher {
 
   void on_lost(World& world, const Ledger::Loss& loss) override {
     if (!is_inherent(world, loss)) {
-      world.fail(std::string(promise::kNoLoss), fmt::format("data {} was lost: {}", loss.id, loss.reason));
+      world.fail(std::string(promise::kNoLoss),
+                 fmt::format("data {} was lost: {}", loss.id, loss.reason));
     }
   }
 
@@ -40,8 +41,10 @@ class LossWatcher final : public Watcher {
   bool is_inherent(World& world, const Ledger::Loss& loss) {
     const Ledger::Entry* entry = world.ledger().at(loss.id);
     const Flow& flow = world.scenario().flows[entry->flow];
-    const bool by_mobile = flow.kind == FlowKind::FromMobile || flow.kind == FlowKind::BetweenMobiles;
-    return by_mobile && loss.reason == "tunnel-care-of-mismatch" && entry->sent <= moved_[flow.mobile];
+    const bool by_mobile =
+        flow.kind == FlowKind::FromMobile || flow.kind == FlowKind::BetweenMobiles;
+    return by_mobile && loss.reason == "tunnel-care-of-mismatch" &&
+           entry->sent <= moved_[flow.mobile];
   }
 
   std::map<std::uint32_t, Instant> moved_;
@@ -67,8 +70,8 @@ class SwitchWatcher final : public Watcher {
       const unsigned followed = ++followed_[mobile];
       if (followed > most) {
         world.fail(std::string(promise::kSwitches),
-                   fmt::format("mobile{} has been asked over {} times after {} moves in {:.0f} s", mobile,
-                               followed, moves_[mobile], in_seconds(world.elapsed())));
+                   fmt::format("mobile{} has been asked over {} times after {} moves in {:.0f} s",
+                               mobile, followed, moves_[mobile], in_seconds(world.elapsed())));
       }
     }
   }
@@ -133,9 +136,10 @@ class DeathWatcher final : public Watcher {
     std::erase_if(waiting_, [&](const auto& one) { return is_back(world, one.first); });
     for (const auto& [mobile, until] : waiting_) {
       if (world.now() > until) {
-        world.fail(std::string(promise::kDeath),
-                   fmt::format("mobile{} is not registered {:.1f} s after the death of its home agent",
-                               mobile, in_seconds(world.now() - until + kMost)));
+        world.fail(
+            std::string(promise::kDeath),
+            fmt::format("mobile{} is not registered {:.1f} s after the death of its home agent",
+                        mobile, in_seconds(world.now() - until + kMost)));
       }
     }
   }
@@ -147,8 +151,7 @@ class DeathWatcher final : public Watcher {
   // Registered somewhere alive, and both sides agree.
   static bool is_back(const World& world, std::uint32_t mobile) {
     const Mobile& node = world.mobiles()[mobile];
-    return node.registered_here() &&
-           std::ranges::any_of(world.pops(), [&](const auto& pop) {
+    return node.registered_here() && std::ranges::any_of(world.pops(), [&](const auto& pop) {
              if (!pop->up() || pop->config().address != node.node().binding()->home_agent) {
                return false;
              }
@@ -209,9 +212,10 @@ class PropagationWatcher final : public Watcher {
   static void check(World& world, const Pop& pop, const News& news) {
     const control::Binding* binding = pop.agent().bindings().find(news.home_address);
     if (binding == nullptr || binding->version.time < news.time) {
-      world.fail(std::string(promise::kStuckPeer),
-                 fmt::format("pop{} has not learnt within {:.0f} s what pop{} knows of {}", pop.index(),
-                             in_seconds(kMost), news.from, news.home_address.to_string()));
+      world.fail(
+          std::string(promise::kStuckPeer),
+          fmt::format("pop{} has not learnt within {:.0f} s what pop{} knows of {}", pop.index(),
+                      in_seconds(kMost), news.from, news.home_address.to_string()));
     }
   }
 

@@ -51,15 +51,17 @@ class RouteWatcher final : public Watcher {
   static void check_route(World& world, const Pop& pop, const Binding& binding) {
     const forwarding::SetBinding* set = pop.plane().binding(binding.home_address);
     const bool bound = binding.registered();
-    const Ipv6Address destination = bound ? binding.care_of_address.address()
-                                          : pop.agent().primary_of(binding).config->locator.address();
+    const Ipv6Address destination = bound
+                                        ? binding.care_of_address.address()
+                                        : pop.agent().primary_of(binding).config->locator.address();
     const forwarding::BindingKind kind =
         bound ? forwarding::BindingKind::Bound : forwarding::BindingKind::Global;
     if (set == nullptr || set->kind != kind || set->tunnel_destination != destination) {
-      world.fail(std::string(promise::kRoutes),
-                 fmt::format("pop{} has {} at {} but forwards {}", pop.index(),
-                             binding.home_address.to_string(), destination.to_string(),
-                             set == nullptr ? "nowhere" : "to " + set->tunnel_destination.to_string()));
+      world.fail(
+          std::string(promise::kRoutes),
+          fmt::format("pop{} has {} at {} but forwards {}", pop.index(),
+                      binding.home_address.to_string(), destination.to_string(),
+                      set == nullptr ? "nowhere" : "to " + set->tunnel_destination.to_string()));
     }
   }
 
@@ -90,11 +92,12 @@ class VersionWatcher final : public Watcher {
     for_each_binding(pop, [&](const Binding& binding) {
       Seen& seen = known[binding.home_address];
       const bool again = seen.known && binding.live() && !seen.live;
-      if (seen.known && (binding.version < seen.version || (again && binding.version == seen.version)) &&
+      if (seen.known &&
+          (binding.version < seen.version || (again && binding.version == seen.version)) &&
           world.now() <= seen.at + Duration(world.scenario().tombstone_time)) {
         world.fail(std::string(promise::kVersions),
-                   fmt::format("pop{} had {} at T={:x} n={} {} and has it now at T={:x} n={}", index,
-                               binding.home_address.to_string(), seen.version.time.value,
+                   fmt::format("pop{} had {} at T={:x} n={} {} and has it now at T={:x} n={}",
+                               index, binding.home_address.to_string(), seen.version.time.value,
                                seen.version.change, seen.live ? "" : "(gone)",
                                binding.version.time.value, binding.version.change));
       }
@@ -114,7 +117,8 @@ class VersionWatcher final : public Watcher {
   std::map<std::pair<PopIndex, std::uint32_t>, std::map<HomeAddress, Seen>> known_;
 };
 
-// ---- No lifetime is extended ------------------------------------------------------------------------
+// ---- No lifetime is extended
+// ------------------------------------------------------------------------
 
 class LifetimeWatcher final : public Watcher {
  public:
@@ -135,7 +139,8 @@ class LifetimeWatcher final : public Watcher {
         return;
       }
       const bool restored = std::ranges::any_of(output.notes, [&](const control::Note& note) {
-        return note.kind == control::NoteKind::Restored && note.home_address == binding.home_address;
+        return note.kind == control::NoteKind::Restored &&
+               note.home_address == binding.home_address;
       });
       if (restored) {
         granted += 2 * slack_;  // it was told to a peer and told back, one delay each

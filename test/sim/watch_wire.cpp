@@ -1,6 +1,6 @@
-// What is said on the wire: who tunnels to care-of addresses (I4), how often a packet is relayed (I5),
-// what Identifiers stand for (I8), how much is said when there is nothing to say (I7), and what a
-// home agent says that is not ready (I11).
+// What is said on the wire: who tunnels to care-of addresses (I4), how often a packet is relayed
+// (I5), what Identifiers stand for (I8), how much is said when there is nothing to say (I7), and
+// what a home agent says that is not ready (I11).
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -28,8 +28,8 @@ class TunnelWatcher final : public Watcher {
     if (from.kind != EndKind::Pop) {
       return;
     }
-    // The longest path is from one mobile node by its old home agent to another that has just moved:
-    // in, over a link, out, and three relays.
+    // The longest path is from one mobile node by its old home agent to another that has just
+    // moved: in, over a link, out, and three relays.
     if (packet.visits > kMostVisits) {
       world.fail(std::string(promise::kNoLoops),
                  fmt::format("{} has passed {} POPs", describe(packet.bytes), packet.visits));
@@ -50,13 +50,14 @@ class TunnelWatcher final : public Watcher {
   }
 
  private:
-  static constexpr unsigned kMostLinks = 4;   // entry, and three relays
+  static constexpr unsigned kMostLinks = 4;  // entry, and three relays
   static constexpr unsigned kMostVisits = 9;
 
   static void check_primary(World& world, PopIndex index, const wire::Ipv6Header& outer,
                             const Packet& packet) {
     const Pop& pop = *world.pops()[index];
-    const auto inner = wire::Ipv6Header::parse(ByteView(packet.bytes).subspan(wire::kIpv6HeaderSize));
+    const auto inner =
+        wire::Ipv6Header::parse(ByteView(packet.bytes).subspan(wire::kIpv6HeaderSize));
     const control::BindingCache& bindings = pop.agent().bindings();
     const control::Binding* binding = bindings.find(HomeAddress(inner->destination));
     if (binding == nullptr) {
@@ -65,13 +66,15 @@ class TunnelWatcher final : public Watcher {
     }
     if (outer.source != pop.config().address.address() || binding == nullptr ||
         !binding->registered() || binding->care_of_address.address() != outer.destination) {
-      world.fail(std::string(promise::kOnlyPrimary),
-                 fmt::format("pop{} is not the primary and sends {}", index, describe(packet.bytes)));
+      world.fail(
+          std::string(promise::kOnlyPrimary),
+          fmt::format("pop{} is not the primary and sends {}", index, describe(packet.bytes)));
     }
   }
 };
 
-// ---- State Synchronization as it is seen between two locators -------------------------------------
+// ---- State Synchronization as it is seen between two locators
+// -------------------------------------
 
 struct Synchronization {
   PopIndex from = 0;
@@ -281,8 +284,9 @@ class ServiceWatcher final : public Watcher {
     const auto answer = wire::parse_binding_acknowledgement(rest);
     if (answer && wire::is_accepted(answer->status) && !answer->lifetime.is_zero() &&
         !before.registered.contains(*home)) {
-      world.fail(std::string(promise::kNotServing),
-                 fmt::format("pop{} does not serve and accepts {}", pop.index(), home->to_string()));
+      world.fail(
+          std::string(promise::kNotServing),
+          fmt::format("pop{} does not serve and accepts {}", pop.index(), home->to_string()));
     }
   }
 

@@ -123,7 +123,8 @@ void World::transmit(End from, Packet packet) {
 }
 
 void World::inject(SiteIndex site, Bytes packet) {
-  history_.add(now_, "adversary at site{} sends {}", site, history_.wanted() ? describe(packet) : "");
+  history_.add(now_, "adversary at site{} sends {}", site,
+               history_.wanted() ? describe(packet) : "");
   Packet forged{std::move(packet)};
   forged.forged = true;
   network_.send(now_, {EndKind::Site, site}, std::move(forged));
@@ -177,7 +178,8 @@ void World::arrive_at_site(const Transit& transit) {
   } else if (data) {
     const std::string_view reason = mobile.reason_since(before);
     if (reason.empty()) {
-      fail("every-packet-accounted", fmt::format("mobile{} swallowed data {}", where.host, data->id));
+      fail("every-packet-accounted",
+           fmt::format("mobile{} swallowed data {}", where.host, data->id));
     }
     network_.lose(now_, transit.packet, fmt::format("mobile-{}", reason));
   }
@@ -204,11 +206,12 @@ void World::send_data(std::uint32_t index) {
   Mobile& mobile = mobiles_[flow.mobile];
   const bool by_mobile = flow.kind == FlowKind::FromMobile || flow.kind == FlowKind::BetweenMobiles;
   // What a mobile node sends between a move and its registration is lost by nature (rulings §6).
-  if (!mobile.network() || (by_mobile && scenario_.theme == Theme::Calm && !mobile.registered_here())) {
+  if (!mobile.network() ||
+      (by_mobile && scenario_.theme == Theme::Calm && !mobile.registered_here())) {
     return;
   }
-  const Ipv6Address correspondent = plan::correspondent(
-      flow.kind == FlowKind::BetweenMobiles ? 0 : flow.other, index);
+  const Ipv6Address correspondent =
+      plan::correspondent(flow.kind == FlowKind::BetweenMobiles ? 0 : flow.other, index);
   const DataId id = ledger_.send(now_, index);
   tell([&](Watcher& watcher) { watcher.on_data(*this, id); });
   if (!by_mobile) {
@@ -220,20 +223,20 @@ void World::send_data(std::uint32_t index) {
              {make_data(correspondent, destination, id)});
     return;
   }
-  const Ipv6Address destination = flow.kind == FlowKind::FromMobile
-                                      ? correspondent
-                                      : plan::home(flow.other).address();
+  const Ipv6Address destination =
+      flow.kind == FlowKind::FromMobile ? correspondent : plan::home(flow.other).address();
   const mobile::Counters before = mobile.node().counters();
   MobileOutput output;
-  mobile.send(now_at_mobile(flow.mobile), make_data(plan::home(flow.mobile).address(), destination, id),
-              output);
+  mobile.send(now_at_mobile(flow.mobile),
+              make_data(plan::home(flow.mobile).address(), destination, id), output);
   if (!output.sent_data) {
     ledger_.lose(id, fmt::format("mobile-{}", mobile.reason_since(before)));
   }
   finish_mobile(flow.mobile, output);
 }
 
-// ---- POPs and mobile nodes ------------------------------------------------------------------------
+// ---- POPs and mobile nodes
+// ------------------------------------------------------------------------
 
 void World::finish_pop(PopIndex index, PopOutput& output) {
   Pop& pop = *pops_[index];
@@ -245,7 +248,8 @@ void World::finish_pop(PopIndex index, PopOutput& output) {
     ledger_.lose(ended.id, ended.reason);
   }
   if (topology_.announced(index) != pop.serving()) {
-    history_.add(now_, "pop{} {} the home prefix", index, pop.serving() ? "announces" : "withdraws");
+    history_.add(now_, "pop{} {} the home prefix", index,
+                 pop.serving() ? "announces" : "withdraws");
     topology_.announce(now_, index, pop.serving(), queue_, random_);
   }
   tell([&](Watcher& watcher) { watcher.after_pop(*this, index, output); });
@@ -297,7 +301,8 @@ void World::arm_mobile(std::uint32_t index) {
   }
 }
 
-// ---- Actions --------------------------------------------------------------------------------------
+// ---- Actions
+// --------------------------------------------------------------------------------------
 
 void World::act(const Action& action) {
   history_.add(now_, "action {} {} {}", to_string(action.kind), action.subject, action.object);
@@ -360,7 +365,8 @@ void World::act_on_pop(const Action& action) {
     default:
       if (pops_[action.subject]->up()) {
         PopOutput output;
-        pops_[action.subject]->drain(now_at_pop(action.subject), action.kind == ActionKind::Drain, output);
+        pops_[action.subject]->drain(now_at_pop(action.subject), action.kind == ActionKind::Drain,
+                                     output);
         finish_pop(action.subject, output);
       }
       break;

@@ -176,8 +176,9 @@ TEST_CASE("a peer that floods is kept up with, and nobody else is harmed", "[set
   SetFixture set(3);
   set.update(0, {});
   for (unsigned i = 0; i < 2000; ++i) {
-    set.send_message(0, member_locator(1),
-                     reply(static_cast<std::uint16_t>(i + 1), {information(set, home(i % 50 + 1))}));
+    set.send_message(
+        0, member_locator(1),
+        reply(static_cast<std::uint16_t>(i + 1), {information(set, home(i % 50 + 1))}));
     wire::StateSynchronization request;
     request.global = true;
     request.identifier = static_cast<std::uint16_t>(i + 1);
