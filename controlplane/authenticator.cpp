@@ -111,17 +111,20 @@ std::optional<AuthenticationResult> Rfc4285Authenticator::check_timestamp(
   if (!stamp) {
     return AuthenticationRejected{BindingStatus::IdentificationRequired, {index, std::nullopt}};
   }
-  const Association& association = associations_[index];
-  const Duration distance = stamp->to_wall() - now.wall;
   // What another home agent of the set has accepted counts as well: its T (rulings §9).
-  if (distance <= window_ && distance >= -window_ && *stamp > association.last_timestamp &&
+  const NtpTimestamp last =
+      std::max(associations_[index].last_timestamp, NtpTimestamp::from(update.floor.to_wall()));
+  // Nothing is accepted that lies farther ahead than the window. If something does, it was by
+  // another clock, or ours has been set back since: we go on from there, or nobody could come
+  // before we are there again (I15).
+  const bool ours_is_late = last.to_wall() > now.wall + Duration(window_);
+  const Duration distance = stamp->to_wall() - (ours_is_late ? last.to_wall() : now.wall);
+  if (distance <= window_ && distance >= -window_ && *stamp > last &&
       Timestamp::from(stamp->to_wall()) > update.floor) {
     return std::nullopt;
   }
   // The answer carries our high 32 bits and the mobile node's low ones (RFC 4285 §6); ours are
   // taken late enough for the next stamp to be newer than the last accepted one (rulings §9).
-  const NtpTimestamp last =
-      std::max(association.last_timestamp, NtpTimestamp::from(update.floor.to_wall()));
   const NtpTimestamp late{last.value + (1ULL << 32U)};
   const NtpTimestamp ours = std::max(NtpTimestamp::from(now.wall), late);
   constexpr std::uint64_t kLow = 0xffff'ffffULL;

@@ -84,8 +84,12 @@ struct HelloKind {
 };
 
 // Draft §5.2.2, §5.2.3: preference 0 (R21), our group (R18), G (R17), from locator to locator
-// (R19), to configured members alone, who are of our group (R4, R22).
+// (R19), to configured members alone (R4), unless one says that it is of another group (R22). That
+// one is heard all the same: after a restart in ours it speaks first.
 void send_hello(Core& core, PeerState& peer, HelloKind kind, Effects& effects) {
+  if (peer.other_group) {
+    return;
+  }
   wire::HaHello hello;
   hello.sequence = peer.next_hello;
   peer.next_hello = peer.next_hello.next();
@@ -115,6 +119,24 @@ void send_hello(Core& core, PeerState& peer, HelloKind kind, Effects& effects) {
 }
 
 // ---- Life and death of a peer ----------------------------------------------------------------
+
+// A peer's timer runs at least once in a hello-interval. When it comes later than this, it was this
+// process that stood still (stopped, or on a machine that was): nobody is dead for not having been
+// heard meanwhile, and what they said is yet to be read.
+constexpr Duration kStandstill = std::chrono::seconds(1);
+
+void forgive_own_silence(PeerState& peer, Instant now) {
+  const Duration late = now - peer.timer_at;
+  if (late < kStandstill) {
+    return;
+  }
+  for (std::optional<Instant>* end : {&peer.heard_until, &peer.answered_until}) {
+    if (*end) {
+      **end += late;
+    }
+  }
+  peer.probe = true;
+}
 
 void peer_up(Core& core, PeerState& peer, const Now& now, Effects& effects) {
   peer.up = true;
@@ -157,6 +179,23 @@ void peer_restarted(Core& core, PeerState& peer, const Now& now, Effects& effect
   request_state(core, peer, SyncSelector{}, now);
 }
 
+// A HELLO of the peer's present life has come: what it shows of the link, whatever else it says.
+void prove_link(Core& core, PeerState& peer, bool request, const Now& now, Effects& effects) {
+  if (request) {
+    if (peer.answers.take(now.instant)) {
+      send_hello(core, peer, {false, false}, effects);  // R15, A7
+    } else {
+      core.counters.count(ControlCounter::HelloAnswersLimited);
+    }
+    return;
+  }
+  // It answers us: the link is up both ways (rulings §1).
+  peer.answered_until = now.instant + peer.lifetime;
+  if (!peer.up) {
+    peer_up(core, peer, now, effects);
+  }
+}
+
 }  // namespace
 
 void start_set(Core& core, const Now& now, Effects& effects) {
@@ -189,12 +228,12 @@ void process_hello(Core& core, const Now& now, PeerState* sender, const Ipv6Addr
   core.counters.count(ControlCounter::HelloReceived);
   if (hello->group_id != core.config.haha.group_id) {
     core.counters.count(ControlCounter::HelloGroupMismatch);
-    if (!std::exchange(peer.group_told, true)) {
+    if (!std::exchange(peer.other_group, true)) {
       effects.add(peer_note(NoteKind::GroupMismatch, peer.index, hello->group_id));
     }
     return;
   }
-  peer.group_told = false;
+  peer.other_group = false;
   if (!hello->global) {
     core.counters.count(ControlCounter::HelloNotGlobal);
     return;
@@ -202,14 +241,25 @@ void process_hello(Core& core, const Now& now, PeerState* sender, const Ipv6Addr
   const std::uint32_t epoch = hello->restart_counter.value_or(0);
   const bool restarted = peer.epoch_known && epoch != peer.epoch;
   const bool old_life = restarted && static_cast<std::int32_t>(epoch - peer.epoch) < 0;
-  if (old_life ||
-      (peer.epoch_known && !restarted && !hello->sequence.is_newer_than(peer.last_hello))) {
+  const bool known = peer.epoch_known;
+  HelloWindow::Age age = HelloWindow::Age::New;
+  if (old_life) {
+    age = HelloWindow::Age::Stale;
+  } else if (known && !restarted) {
+    age = peer.hellos.admit(hello->sequence);
+  } else {
+    peer.hellos.restart(hello->sequence);
+  }
+  if (age != HelloWindow::Age::New) {
     core.counters.count(ControlCounter::HelloStale);
+    if (age == HelloWindow::Age::Late && peer.heard_until && hello->lifetime_seconds != 0) {
+      prove_link(core, peer, hello->request, now, effects);
+      schedule_peer(core, peer);
+    }
     return;
   }
-  const bool known = std::exchange(peer.epoch_known, true);
+  peer.epoch_known = true;
   peer.epoch = epoch;
-  peer.last_hello = hello->sequence;
   if (hello->lifetime_seconds == 0) {
     peer_down(core, peer, now, NoteKind::PeerLeft, effects);
     schedule_peer(core, peer);
@@ -228,19 +278,7 @@ void process_hello(Core& core, const Now& now, PeerState* sender, const Ipv6Addr
   if (was_active && !peer.active) {
     switch_target_lost(core, peer);
   }
-  if (hello->request) {
-    if (peer.answers.take(now.instant)) {
-      send_hello(core, peer, {false, false}, effects);  // R15, A7
-    } else {
-      core.counters.count(ControlCounter::HelloAnswersLimited);
-    }
-  } else {
-    // It answers us: the link is up both ways (rulings §1).
-    peer.answered_until = now.instant + peer.lifetime;
-    if (!peer.up) {
-      peer_up(core, peer, now, effects);
-    }
-  }
+  prove_link(core, peer, hello->request, now, effects);
   for (const wire::VendorSpecific& vendor : hello->vendor) {
     if (vendor.enterprise == core.config.code_points.vendor_enterprise &&
         vendor.subtype == kVendorDigest) {
@@ -253,6 +291,7 @@ void process_hello(Core& core, const Now& now, PeerState* sender, const Ipv6Addr
 
 void peer_timer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
   peer.timer = kNoTimer;
+  forgive_own_silence(peer, now.instant);
   const auto over = [&](const std::optional<Instant>& end) { return end && now.instant >= *end; };
   if (over(peer.heard_until) || (peer.up && over(peer.answered_until))) {
     peer_down(core, peer, now, NoteKind::PeerDown, effects);

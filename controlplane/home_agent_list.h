@@ -20,6 +20,7 @@
 #include "common/time.h"
 #include "common/token_bucket.h"
 #include "controlplane/digest.h"
+#include "controlplane/hello_window.h"
 #include "controlplane/sync_stream.h"
 #include "controlplane/timer_wheel.h"
 
@@ -71,7 +72,7 @@ struct PeerState {
   bool not_member_told = false;
   std::uint32_t epoch = 0;
   bool epoch_known = false;
-  SequenceNumber last_hello;
+  HelloWindow hellos;
   Duration lifetime{};
   Duration interval{};
   std::optional<Instant> heard_until;     // end of the entry's lifetime
@@ -103,7 +104,7 @@ struct PeerState {
 
   TimerHandle timer = kNoTimer;
   Instant timer_at;
-  bool group_told = false;
+  bool other_group = false;  // says its last HELLO: none is sent to it (R22)
   bool sync_lag_told = false;
   bool skew_told = false;
   std::optional<std::int64_t> skew_seconds;  // how far its T was ahead of our clock, last seen

@@ -14,6 +14,10 @@ constexpr Duration kFirstRepeat = std::chrono::seconds(5);
 constexpr Duration kLongestRepeat = std::chrono::seconds(20);
 // A switch that the rate does not let through is looked at again.
 constexpr Duration kPaced = std::chrono::milliseconds(100);
+// A mobile node of a dead peer that turns up here is asked over by the member that was chosen for
+// it. Only if that has not worked for so long do we ask as well: of two who ask at once, the mobile
+// node follows one, and may register with the other last (docs/protocol.md).
+constexpr Duration kContactGrace = std::chrono::seconds(2);
 // A drain looks again at those who have not followed.
 constexpr Duration kDrainPass = std::chrono::seconds(1);
 
@@ -28,7 +32,7 @@ void arm(Core& core, BindingSlot slot, PendingSwitch& pending, Instant at) {
 }
 
 void offer(Core& core, const Binding& binding, SwitchReason reason, std::optional<PeerIndex> target,
-           const CareOfAddress& care_of, const Now& now) {
+           const CareOfAddress& care_of, Instant at) {
   const BindingSlot slot = core.bindings.slot_of(binding);
   PendingSwitch& pending = core.switches[slot];
   const bool known = pending.timer != kNoTimer;
@@ -44,7 +48,7 @@ void offer(Core& core, const Binding& binding, SwitchReason reason, std::optiona
   pending.sent = 0;
   // Rulings §6: the target has our V before the mobile node comes. A rescuer is its own target.
   pending.acknowledged = !target.has_value();
-  arm(core, slot, pending, now.instant);
+  arm(core, slot, pending, same ? std::min(at, pending.next) : at);
 }
 
 HomeAgentAddress address_of(const Core& core, const PendingSwitch& pending) {
@@ -139,7 +143,11 @@ void process_stranded_update(Core& core, const Now& now, PeerState& peer, ByteVi
   }
   if (Binding* binding = core.bindings.find(home);
       binding != nullptr && is_of_dead_peer(core, *binding, peer)) {
-    offer_rescue(core, *binding, care_of, now);
+    // Where it is now, perhaps nobody else knows.
+    const bool known_elsewhere =
+        care_of == binding->care_of_address && !is_ours_to_rescue(core, home);
+    offer_rescue(core, *binding, care_of,
+                 now.instant + (known_elsewhere ? kContactGrace : Duration{}));
   } else if ((binding == nullptr || !binding->live()) && core.rescue_tokens.take(now.instant)) {
     // Unknown here, but it can prove itself: asked once for each of its updates.
     send_switch(core, home, care_of, core.config.address, now, effects);
@@ -157,12 +165,12 @@ void offer_nearer(Core& core, Binding& binding, const PeerState& forwarder, cons
     core.counters.count(ControlCounter::SwitchesDwelling);
     return;
   }
-  offer(core, binding, SwitchReason::Nearer, forwarder.index, binding.care_of_address, now);
+  offer(core, binding, SwitchReason::Nearer, forwarder.index, binding.care_of_address, now.instant);
 }
 
-void offer_rescue(Core& core, Binding& binding, const CareOfAddress& care_of, const Now& now) {
+void offer_rescue(Core& core, Binding& binding, const CareOfAddress& care_of, Instant at) {
   if (care_of != CareOfAddress{}) {
-    offer(core, binding, SwitchReason::Rescue, std::nullopt, care_of, now);
+    offer(core, binding, SwitchReason::Rescue, std::nullopt, care_of, at);
   }
 }
 
@@ -173,7 +181,8 @@ bool offer_by_operator(Core& core, const HomeAddress& home_address, const PeerSt
     return false;
   }
   binding->refuses_switch = false;
-  offer(core, *binding, SwitchReason::Operator, target.index, binding->care_of_address, now);
+  offer(core, *binding, SwitchReason::Operator, target.index, binding->care_of_address,
+        now.instant);
   // Without a Binding Update there is nothing new to tell: what the target has is awaited as it is.
   for (PeerState& peer : core.members.peers()) {
     if (peer.index == target.index) {
@@ -293,7 +302,9 @@ void process_stranded(Core& core, const Now& now, ByteView packet, Effects& effe
     core.counters.count(ControlCounter::StrandedRefused);
     return;
   }
-  offer_rescue(core, *binding, binding->care_of_address, now);
+  const bool ours = is_ours_to_rescue(core, binding->home_address);
+  offer_rescue(core, *binding, binding->care_of_address,
+               now.instant + (ours ? Duration{} : kContactGrace));
 }
 
 // R98: unasked, and see process_stranded for those who come by themselves.
@@ -320,7 +331,7 @@ bool rescue_some(Core& core, const Now& now, unsigned budget) {
         core.work_at(now.instant + kPaced);
         return false;
       }
-      offer_rescue(core, binding, binding.care_of_address, now);
+      offer_rescue(core, binding, binding.care_of_address, now.instant);
     }
     core.rescues.pop_front();
   }
@@ -352,7 +363,7 @@ bool drain_some(Core& core, const Now& now, unsigned budget) {
       core.work_at(now.instant + kPaced);
       return false;
     }
-    offer(core, binding, SwitchReason::Drain, target, binding.care_of_address, now);
+    offer(core, binding, SwitchReason::Drain, target, binding.care_of_address, now.instant);
     core.members.peers()[*target].stream.mark(drain.cursor);
   }
   drain.cursor = 0;

@@ -16,8 +16,8 @@ namespace anyhome::control {
 // takes nobody.
 void offer_nearer(Core& core, Binding& binding, const PeerState& forwarder, const Now& now);
 
-// Asks the mobile node of a dead home agent to register here.
-void offer_rescue(Core& core, Binding& binding, const CareOfAddress& care_of, const Now& now);
+// Asks the mobile node of a dead home agent to register here, from `at` on.
+void offer_rescue(Core& core, Binding& binding, const CareOfAddress& care_of, Instant at);
 
 // An operator's wish; false: not our mobile node, or the peer takes nobody.
 bool offer_by_operator(Core& core, const HomeAddress& home_address, const PeerState& target,

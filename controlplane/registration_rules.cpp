@@ -71,10 +71,19 @@ Step sequence_is_newer(Core& core, Update& update) {
   return Step::go_on();
 }
 
-// Rulings §6: what comes from a mobile node that has just registered at a peer was delayed. Its
-// de-registration does no harm; with its new primary dead it may come back at once.
+// With timestamps, authentication has refused what is older than the registration at the peer
+// (rulings §9).
+bool is_known_to_be_new(const Core& core) {
+  return core.config.authentication == config::Authentication::Rfc4285 &&
+         core.config.replay_protection == config::ReplayProtection::Timestamp;
+}
+
+// Rulings §6: what comes from a mobile node that has just registered at a peer was delayed, unless
+// it can be dated. Its de-registration does no harm; with its new primary dead it may come back at
+// once.
 Step is_not_of_a_former_mobile_node(Core& core, Update& update) {
-  if (update.entry == nullptr || !update.entry->global() || update.removes()) {
+  if (update.entry == nullptr || !update.entry->global() || update.removes() ||
+      is_known_to_be_new(core)) {
     return Step::go_on();
   }
   const auto former = core.formers.find(core.bindings.slot_of(*update.entry));

@@ -3,9 +3,10 @@
 #include <boost/program_options.hpp>
 #include <cstdio>
 #include <expected>
-#include <iostream>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -28,15 +29,19 @@ struct Options {
   bool json = false;
   bool all = false;
   std::size_t limit = 0;
-  std::string parameters;  // filters, as the daemon takes them
+  std::string match;
+  std::string parameters;            // filters, as the daemon takes them
+  std::vector<std::string> filters;  // their names
   std::vector<std::string> words;
 };
 
 std::string usage(const po::options_description& description) {
   std::string text =
       "Usage: anyhomectl [options] show VIEW\n"
-      "       anyhomectl [options] explain ADDRESS [--from ADDRESS] [--tunnel ADDRESS] [--port "
-      "NAME]\n"
+      "       anyhomectl [options] explain ADDRESS [--from ADDRESS] [--tunnel ADDRESS] "
+      "[--over-link "
+      "PEER]\n"
+      "                                    [--port NAME]\n"
       "       anyhomectl [options] remove HOME-ADDRESS\n"
       "       anyhomectl [options] drain [--rate N] | undrain\n"
       "       anyhomectl [options] switch HOME-ADDRESS PEER\n\n"
@@ -55,15 +60,74 @@ int fail(const std::string& problem, int code = kFailed) {
   return code;
 }
 
+// Rows on their way out, a chunk at a time: a listing may have millions.
+class RowPrinter {
+ public:
+  RowPrinter(const View& view, bool json) : view_(view), json_(json), table_(view.columns) {}
+
+  void add(const Json& row) {
+    rows_.push_back(row);
+    if (rows_.size() == kChunk) {
+      print_rows();
+    }
+  }
+  void finish() {
+    print_rows();
+    if (json_) {
+      fmt::print("{}]\n", printed_ ? "\n" : "[");
+    } else if (!printed_ && !view_.picture) {
+      fmt::print("{}", table_.format({}));
+    }
+  }
+
+ private:
+  static constexpr std::size_t kChunk = 1000;
+
+  void print_rows() {
+    if (rows_.empty()) {
+      return;
+    }
+    if (json_) {
+      for (const Json& row : rows_) {
+        fmt::print("{}\n  {}", std::exchange(printed_, true) ? "," : "[", row.dump());
+      }
+    } else if (view_.picture) {
+      for (const Json& row : rows_) {
+        fmt::print("{}\n", row.at(std::string(view_.columns.front().key)).get<std::string>());
+      }
+    } else {
+      fmt::print("{}", table_.format(rows_));
+    }
+    printed_ = true;
+    rows_.clear();
+  }
+
+  const View& view_;
+  bool json_;
+  Table table_;
+  std::vector<Json> rows_;
+  bool printed_ = false;
+};
+
+// Whether some cell of the row has the text in it.
+bool matches(const Json& row, const std::string& text) {
+  return text.empty() || std::ranges::any_of(row, [&](const Json& cell) {
+           return (cell.is_string() ? cell.get<std::string>() : cell.dump()).find(text) !=
+                  std::string::npos;
+         });
+}
+
 int show(TelemetryClient& client, const View& view, const Options& options) {
-  std::vector<Json> rows;
+  RowPrinter printer(view, options.json);
+  std::size_t rows = 0;
   const auto take = [&](const Json& row) {
     const bool hidden = !options.all && !view.hide_when_zero.empty() &&
                         row.value(view.hide_when_zero, std::uint64_t{0}) == 0;
-    if (!hidden) {
-      rows.push_back(row);
+    if (!hidden && matches(row, options.match)) {
+      printer.add(row);
+      ++rows;
     }
-    return options.limit == 0 || rows.size() < options.limit;
+    return options.limit == 0 || rows < options.limit;
   };
   // The library's command names have no hyphens.
   std::string command(view.name);
@@ -72,16 +136,12 @@ int show(TelemetryClient& client, const View& view, const Options& options) {
   if (!fields) {
     return fail(fields.error());
   }
-  if (options.json) {
-    std::cout << (view.columns.empty() ? *fields : Json(rows)).dump(2) << '\n';
-  } else if (view.columns.empty()) {
-    fmt::print("{}", format_fields(*fields));
-  } else if (view.picture) {
-    for (const Json& row : rows) {
-      fmt::print("{}\n", row.at(std::string(view.columns.front().key)).get<std::string>());
-    }
+  if (!view.columns.empty()) {
+    printer.finish();
+  } else if (options.json) {
+    fmt::print("{}\n", fields->dump(2));
   } else {
-    fmt::print("{}", format_table(view.columns, rows));
+    fmt::print("{}", format_fields(*fields));
   }
   return 0;
 }
@@ -98,7 +158,7 @@ int explain(TelemetryClient& client, const Options& options) {
     return fail(done.error());
   }
   if (options.json) {
-    std::cout << Json(lines).dump(2) << '\n';
+    fmt::print("{}\n", Json(lines).dump(2));
     return 0;
   }
   for (const Json& line : lines) {
@@ -169,6 +229,11 @@ std::expected<std::pair<Action, const View*>, std::string> find_action(const Opt
     }
     for (const View& view : views()) {
       if (view.name == words[1]) {
+        for (const std::string& filter : options.filters) {
+          if (std::ranges::find(view.filters, filter) == view.filters.end()) {
+            return std::unexpected(fmt::format("show {} takes no --{}", view.name, filter));
+          }
+        }
         return std::pair<Action, const View*>(
             [](TelemetryClient& c, const View* v, const Options& o) { return show(c, *v, o); },
             &view);
@@ -206,7 +271,8 @@ int main_with(int argc, char** argv) {
                                                  "telemetry socket, instead of --file-prefix")(
       "json,j", po::bool_switch(&options.json), "JSON instead of text")(
       "all,a", po::bool_switch(&options.all), "rows that are zero, too")(
-      "limit,n", po::value(&options.limit)->default_value(0), "rows at most; 0: all");
+      "limit,n", po::value(&options.limit)->default_value(0), "rows at most; 0: all")(
+      "match,m", po::value(&options.match), "only rows with this text in some column");
   for (const auto& [name, help] :
        {std::pair("home", "bindings, global-bindings: only this home address"),
         std::pair("care-of", "bindings: only at this care-of address"),
@@ -215,6 +281,8 @@ int main_with(int argc, char** argv) {
         std::pair("prefix", "bindings: only with this mobile network prefix"),
         std::pair("from", "explain: source of the packet"),
         std::pair("tunnel", "explain: the packet comes in a reverse tunnel from this address"),
+        std::pair("over-link",
+                  "explain: the packet, or that tunnel, comes over this peer's HAHA link"),
         std::pair("port", "explain: port that it comes in on")}) {
     description.add_options()(name, po::value<std::string>(), help);
   }
@@ -238,10 +306,12 @@ int main_with(int argc, char** argv) {
     fmt::print("anyhomectl {}\n", ANYHOME_VERSION);
     return 0;
   }
-  for (const char* name : {"home", "care-of", "prefix", "peer", "rate", "from", "tunnel", "port"}) {
+  for (const char* name :
+       {"home", "care-of", "prefix", "peer", "rate", "from", "tunnel", "over-link", "port"}) {
     if (given.contains(name)) {
       options.parameters += fmt::format("{}{}={}", options.parameters.empty() ? "" : ",", name,
                                         given[name].as<std::string>());
+      options.filters.emplace_back(name);
     }
   }
   const auto action = find_action(options);

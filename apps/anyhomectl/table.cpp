@@ -24,32 +24,32 @@ bool is_number(const Json& row, std::string_view key) {
 
 }  // namespace
 
-std::string format_table(const std::vector<Column>& columns, const std::vector<Json>& rows) {
-  std::vector<std::size_t> widths;
-  for (const Column& column : columns) {
-    std::size_t width = column.title.size();
+std::string Table::format(const std::vector<Json>& rows) {
+  const bool first = widths_.empty();
+  widths_.resize(columns_.size());
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    widths_[i] = std::max(widths_[i], columns_[i].title.size());
     for (const Json& row : rows) {
-      width = std::max(width, cell(row, column.key).size());
+      widths_[i] = std::max(widths_[i], cell(row, columns_[i].key).size());
     }
-    widths.push_back(width);
   }
   std::string text;
-  const auto line = [&](const auto& content, const auto& right) {
+  const auto line = [&](const auto& content) {
     std::string one;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      one += fmt::format(fmt::runtime(right(columns[i]) ? "{:>{}}" : "{:<{}}"), content(columns[i]),
-                         widths[i]);
-      one += i + 1 < columns.size() ? "  " : "";
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const bool right = !rows.empty() && is_number(rows.front(), columns_[i].key);
+      one +=
+          fmt::format(fmt::runtime(right ? "{:>{}}" : "{:<{}}"), content(columns_[i]), widths_[i]);
+      one += i + 1 < columns_.size() ? "  " : "";
     }
     one.erase(one.find_last_not_of(' ') + 1);
     text += one + "\n";
   };
-  const auto right = [&](const Column& column) {
-    return !rows.empty() && is_number(rows.front(), column.key);
-  };
-  line([](const Column& column) { return std::string(column.title); }, right);
+  if (first) {
+    line([](const Column& column) { return std::string(column.title); });
+  }
   for (const Json& row : rows) {
-    line([&](const Column& column) { return cell(row, column.key); }, right);
+    line([&](const Column& column) { return cell(row, column.key); });
   }
   return text;
 }

@@ -13,8 +13,19 @@ struct Column {
   std::string_view title;
 };
 
-std::string format_table(const std::vector<Column>& columns,
-                         const std::vector<nlohmann::ordered_json>& rows);
+// A table that may be longer than memory: it is formatted in chunks, each as wide as the widest
+// cell so far.
+class Table {
+ public:
+  explicit Table(const std::vector<Column>& columns) : columns_(columns) {}
+
+  // The next rows; in front of the first ones the titles.
+  std::string format(const std::vector<nlohmann::ordered_json>& rows);
+
+ private:
+  const std::vector<Column>& columns_;
+  std::vector<std::size_t> widths_;  // empty: nothing formatted yet
+};
 
 // "name: value" lines of an object, underscores shown as hyphens.
 std::string format_fields(const nlohmann::ordered_json& fields);

@@ -19,6 +19,11 @@ using namespace dataplane;
 // Packets a worker may have waiting for the control thread's frames, and for a queue's owner.
 constexpr unsigned kInjectRing = 1024;
 constexpr unsigned kHandoverRing = 1024;
+constexpr unsigned kHandoffRing = 1024;
+// What correspondents are told by default where home agents stand in for each other: Ethernet's
+// 1500 less two tunnel headers (rulings §10).
+constexpr std::uint16_t kMtuToCorrespondents = 1420;
+constexpr std::uint16_t kNoLimit = 0xffff;
 // Buffers an lcore keeps at hand; DPDK keeps up to one and a half times as many.
 constexpr unsigned kPoolCache = 256;
 
@@ -43,12 +48,18 @@ PipelineConfig make_pipeline_config(const config::Config& config, const std::vec
   pipeline.own_address = agent.address.address();
   pipeline.home_agent = AddressTest(agent.address.address());
   if (agent.locator) {
+    pipeline.own_locator = agent.locator->address();
     pipeline.locator = AddressTest(agent.locator->address());
   }
   for (const config::Peer& peer : agent.haha.peers) {
     pipeline.peers.add(peer.locator);
   }
   pipeline.link_mtu = agent.haha.link_mtu;
+  const config::DataPath& path = config.data_path;
+  pipeline.mtu_to_correspondents =
+      path.mtu_to_correspondents.value_or(agent.haha.alone() ? kNoLimit : kMtuToCorrespondents);
+  pipeline.clamp_tcp_mss = path.clamp_tcp_mss;
+  pipeline.reassembly = {path.reassembly_datagrams, path.reassembly_bytes, path.reassembly_timeout};
   pipeline.code_points = agent.code_points;
   pipeline.has_host = config.data_path.host == config::HostMode::Kernel;
   pipeline.copy_traffic_class = config.data_path.copy_traffic_class;
@@ -73,8 +84,9 @@ void DataPlane::FreeMemory::operator()(void* memory) const { rte_free(memory); }
 std::expected<std::unique_ptr<DataPlane>, std::string> DataPlane::create(
     const config::Config& config) {
   std::unique_ptr<DataPlane> plane(new DataPlane(config));
-  for (const auto step : {&DataPlane::find_lcores, &DataPlane::create_ports,
-                          &DataPlane::create_tables, &DataPlane::create_rings}) {
+  for (const auto step :
+       {&DataPlane::find_lcores, &DataPlane::create_ports, &DataPlane::create_tables,
+        &DataPlane::create_rings, &DataPlane::create_handoff_rings}) {
     if (auto done = (plane.get()->*step)(); !done) {
       return std::unexpected(done.error());
     }
@@ -96,6 +108,10 @@ DataPlane::Done DataPlane::find_lcores() {
   return {};
 }
 
+bool DataPlane::hands_off() const {
+  return config_.data_path.handoff && !config_.home_agent.haha.alone() && lcores_.size() > 1;
+}
+
 unsigned DataPlane::derived_buffers(const std::vector<FoundDevice>& devices) const {
   const config::DataPath& path = config_.data_path;
   std::size_t buffers = 0;
@@ -104,9 +120,13 @@ unsigned DataPlane::derived_buffers(const std::vector<FoundDevice>& devices) con
     buffers += plan_.transmit_queues[port] * path.transmit_descriptors;
     buffers += (lcores_.size() - plan_.transmit_queues[port]) * kHandoverRing;
   }
-  // Per worker: what waits for the control thread, its cache, and a burst of each queue.
-  buffers +=
-      lcores_.size() * (path.punt_ring + kPoolCache * 3 / 2 + kMaxBurst * (devices.size() + 1));
+  // Per worker: what waits for the control thread or for other fragments, its cache, and a burst of
+  // each queue.
+  buffers += lcores_.size() * (path.punt_ring + path.reassembly_datagrams * kMaxFragments +
+                               kPoolCache * 3 / 2 + kMaxBurst * (devices.size() + 1));
+  if (hands_off()) {
+    buffers += lcores_.size() * (lcores_.size() - 1) * (kHandoffRing + kMaxBurst);
+  }
   return static_cast<unsigned>(buffers);
 }
 
@@ -245,6 +265,28 @@ DataPlane::Done DataPlane::create_rings() {
   return {};
 }
 
+// One ring from each worker to each other.
+DataPlane::Done DataPlane::create_handoff_rings() {
+  if (!hands_off()) {
+    return {};
+  }
+  for (std::size_t from = 0; from < lcores_.size(); ++from) {
+    auto& rings = handoffs_.emplace_back(lcores_.size());
+    for (std::size_t to = 0; to < lcores_.size(); ++to) {
+      if (from == to) {
+        continue;
+      }
+      auto ring = PacketRing::create(fmt::format("handoff_{}_{}", from, to), kHandoffRing,
+                                     socket_of(lcores_[to]));
+      if (!ring) {
+        return std::unexpected(ring.error());
+      }
+      rings[to] = std::make_unique<PacketRing>(std::move(*ring));
+    }
+  }
+  return {};
+}
+
 void DataPlane::create_workers() {
   pipeline_ = make_pipeline_config(config_, ports_);
   for (std::size_t port = 0; port < ports_.size(); ++port) {
@@ -279,6 +321,16 @@ void DataPlane::create_workers() {
       for (std::size_t other = 0; other < count; ++other) {
         if (handovers_[port][other] != nullptr && plan_.transmit[port][other].owner == index) {
           setup.adopted.push_back({port, handovers_[port][other].get()});
+        }
+      }
+    }
+    if (!handoffs_.empty()) {
+      setup.pipeline.worker = index;
+      setup.pipeline.workers = static_cast<std::uint32_t>(count);
+      for (std::size_t other = 0; other < count; ++other) {
+        setup.hand_to.push_back(handoffs_[index][other].get());
+        if (other != index) {
+          setup.taken_from.push_back(handoffs_[other][index].get());
         }
       }
     }

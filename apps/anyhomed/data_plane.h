@@ -63,6 +63,10 @@ class DataPlane {
   // Tells tables and workers whether a port has a link.
   std::expected<void, dataplane::TableRefusal> set_port_up(std::uint16_t port, bool up);
 
+  // From one worker to another; null where nothing is handed off.
+  [[nodiscard]] const dataplane::PacketRing* handoffs(std::size_t from, std::size_t to) const {
+    return handoffs_.empty() ? nullptr : handoffs_[from][to].get();
+  }
   // A worker that owns a transmit queue of the port.
   [[nodiscard]] std::size_t transmitting_worker(std::uint16_t port) const;
 
@@ -79,7 +83,10 @@ class DataPlane {
   Done create_pools(const std::vector<dataplane::FoundDevice>& devices);
   Done create_tables();
   Done create_rings();
+  Done create_handoff_rings();
   void create_workers();
+  // Whether several workers share the packets of HAHA links.
+  [[nodiscard]] bool hands_off() const;
   [[nodiscard]] unsigned derived_buffers(const std::vector<dataplane::FoundDevice>& devices) const;
 
   struct FreeMemory {
@@ -99,6 +106,8 @@ class DataPlane {
   // Per port, per worker: to the owner of the queue; null where the worker has its own.
   std::vector<std::vector<std::unique_ptr<dataplane::PacketRing>>> handovers_;
   std::deque<std::atomic<bool>> ports_down_;
+  // By worker and worker; empty where nothing is handed off.
+  std::vector<std::vector<std::unique_ptr<dataplane::PacketRing>>> handoffs_;
   dataplane::WakeSignal wake_;
   dataplane::PipelineConfig pipeline_;
   std::vector<std::unique_ptr<dataplane::Worker>> workers_;

@@ -31,6 +31,7 @@ class ExplainEnvironment : public TableAccess {
   static void copy_out(const Packet* packet, std::size_t at, std::byte* to, std::size_t size) {
     packet->copy_out(at, to, size);
   }
+  static void append(Packet* head, Packet* tail) { head->append(*tail); }
   Packet* allocate(std::size_t size) {
     packets_.push_back(std::make_unique<Packet>(std::vector<std::byte>(size)));
     return packets_.back().get();
@@ -39,6 +40,7 @@ class ExplainEnvironment : public TableAccess {
   static void count_drop(forwarding::DropReason) {}
   static void release(Packet*) {}
   static void transmit(std::uint16_t, Packet*) {}
+  static void hand_off(Packet*, std::uint32_t, std::uint16_t) {}
   static bool punt(Packet*, const forwarding::PuntMetadata&) { return true; }
   static void note_used(AdjacencyIndex) {}
   static void count(forwarding::Counter, std::uint64_t) {}
@@ -59,8 +61,9 @@ class ExplainEnvironment : public TableAccess {
 static_assert(Environment<ExplainEnvironment>);
 
 void write_header(Writer& writer, const Ipv6Address& source, const Ipv6Address& destination,
-                  std::uint8_t next_header, std::size_t payload) {
+                  std::uint8_t next_header, std::size_t payload, std::uint8_t hop_limit = 64) {
   wire::Ipv6Header header;
+  header.hop_limit = hop_limit;
   header.source = source;
   header.destination = destination;
   header.next_header = next_header;
@@ -72,7 +75,7 @@ void write_header(Writer& writer, const Ipv6Address& source, const Ipv6Address& 
 std::vector<std::byte> make_frame(const ExplainQuestion& question, const PipelineConfig& config) {
   constexpr std::size_t kPayload = 64;
   const PipelinePort& port = config.ports[question.port];
-  std::vector<std::byte> frame(port.link_header_size() + 2 * wire::kIpv6HeaderSize + kPayload);
+  std::vector<std::byte> frame(port.link_header_size() + 3 * wire::kIpv6HeaderSize + kPayload);
   Writer writer(frame);
   for (const std::uint8_t octet : port.mac) {
     writer.u8(octet);
@@ -83,6 +86,13 @@ std::vector<std::byte> make_frame(const ExplainQuestion& question, const Pipelin
     writer.u16(*port.vlan);
   }
   writer.u16(0x86dd);
+  if (question.over_link) {
+    // As the first home agent sends it, a few routers later.
+    constexpr std::uint8_t kHopLimit = 250;
+    write_header(writer, config.peers.locator(*question.over_link), config.own_locator,
+                 wire::protocol::kIpv6,
+                 (question.tunnelled_from ? 2 : 1) * wire::kIpv6HeaderSize + kPayload, kHopLimit);
+  }
   if (question.tunnelled_from) {
     write_header(writer, *question.tunnelled_from, config.own_address, wire::protocol::kIpv6,
                  wire::kIpv6HeaderSize + kPayload);

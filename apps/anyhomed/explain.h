@@ -17,6 +17,8 @@ struct ExplainQuestion {
   Ipv6Address source;
   // Set: the packet comes out of a reverse tunnel from this care-of address.
   std::optional<Ipv6Address> tunnelled_from;
+  // Set: it comes over the HAHA link of this peer, in that tunnel if there is one.
+  std::optional<std::uint16_t> over_link;
   std::uint16_t port = 0;
 };
 

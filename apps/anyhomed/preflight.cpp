@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
@@ -50,6 +52,21 @@ bool can_administer_network() {
   return geteuid() == 0;
 }
 
+// The process that has EAL's files of this --file-prefix: it keeps a lock on one of them. 0: none.
+pid_t holder_of_file_prefix() {
+  const std::string path = std::string(rte_eal_get_runtime_dir()) + "/config";
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) {
+    return 0;
+  }
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool held = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  close(file);
+  return held ? lock.l_pid : 0;
+}
+
 }  // namespace
 
 std::string preflight(const config::Config& config, const std::vector<std::string>& eal_arguments) {
@@ -72,7 +89,18 @@ std::string preflight(const config::Config& config, const std::vector<std::strin
 }
 
 std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, int error) {
-  std::string text = fmt::format("EAL does not start: {}.", rte_strerror(error));
+  if (const pid_t holder = holder_of_file_prefix(); holder != 0) {
+    return fmt::format(
+        "EAL does not start: process {} is a DPDK program that has this --file-prefix already; "
+        "give "
+        "each its own",
+        holder);
+  }
+  std::string text = "EAL does not start";
+  if (error != 0) {
+    text += fmt::format(": {}", rte_strerror(error));
+  }
+  text += ".";
   if (error == EACCES || geteuid() != 0) {
     text += " It needs root, for hugepages and devices.";
   }
@@ -80,10 +108,6 @@ std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, i
     text += fmt::format(
         " There are {} MiB of free hugepages; -m and --socket-mem must not ask for more.",
         free_hugepage_bytes() >> 20U);
-  }
-  if (!has_argument(eal_arguments, "--file-prefix") &&
-      !has_argument(eal_arguments, "--in-memory")) {
-    text += " Another DPDK program may be running: give each its own --file-prefix.";
   }
   return text + " The lines above, by EAL, say more; its options are in front of the --.";
 }

@@ -12,10 +12,15 @@ Supervisor::Supervisor(const config::Config& config, DataPlane& plane)
     : plane_(plane),
       hearts_(plane.workers(), config.runtime.worker_timeout),
       loops_(plane.workers()),
+      loads_(plane.workers()),
       links_(plane.ports().size()) {}
 
 std::vector<Supervisor::LinkChange> Supervisor::look(Instant now) {
   look_at_workers(now);
+  if (now >= next_load_) {
+    measure_load();
+    next_load_ = now + kLoadPeriod;
+  }
   std::vector<LinkChange> changes;
   for (std::uint16_t port = 0; port < links_.size(); ++port) {
     const dataplane::PortLinkState link = plane_.ports()[port].link();
@@ -48,6 +53,19 @@ void Supervisor::look_at_workers(Instant now) {
       log::notice("worker-moving worker={} lcore={}", change.worker,
                   plane_.worker_lcore(change.worker));
     }
+  }
+}
+
+void Supervisor::measure_load() {
+  for (std::size_t i = 0; i < loads_.size(); ++i) {
+    const dataplane::WorkerCounters& counters = plane_.worker_counters(i);
+    const std::uint64_t busy = counters.busy_cycles.value();
+    const std::uint64_t total = counters.total_cycles.value();
+    Load& load = loads_[i];
+    // The two are not read in one instant.
+    const std::uint64_t share =
+        total == load.total ? 0 : (busy - load.busy) * 100 / (total - load.total);
+    load = {busy, total, static_cast<unsigned>(std::min<std::uint64_t>(share, 100))};
   }
 }
 

@@ -36,15 +36,27 @@ class Supervisor {
     return links_[port].speed_mbps;
   }
   [[nodiscard]] bool worker_stuck(std::size_t worker) const { return hearts_.is_stuck(worker); }
+  // Share of a worker's time, over the last second, in which it had packets.
+  [[nodiscard]] unsigned busy_percent(std::size_t worker) const { return loads_[worker].percent; }
 
  private:
+  struct Load {
+    std::uint64_t busy = 0;  // cycles, when the second began
+    std::uint64_t total = 0;
+    unsigned percent = 0;
+  };
+  static constexpr Duration kLoadPeriod = std::chrono::seconds(1);
+
   void look_at_workers(Instant now);
+  void measure_load();
 
   DataPlane& plane_;
   Heartbeats hearts_;
   std::vector<std::uint64_t> loops_;  // per worker, of the last look
+  std::vector<Load> loads_;           // per worker
   std::vector<dataplane::PortLinkState> links_;
   bool looked_ = false;
+  Instant next_load_{};
 };
 
 }  // namespace anyhome

@@ -93,7 +93,7 @@ const TelemetryCommands::Command TelemetryCommands::kCommands[] = {
      &TelemetryCommands::pools},
     {"/anyhome/explain",
      "decisions on a packet to an address; parameters: ADDRESS, from=ADDRESS, tunnel=ADDRESS, "
-     "port=NAME, cursor=N",
+     "over-link=PEER, port=NAME, cursor=N",
      &TelemetryCommands::explain_packet},
     {"/anyhome/remove", "ends a binding; parameter: HOME-ADDRESS", &TelemetryCommands::remove},
     {"/anyhome/peers", "other home agents of the set", &TelemetryCommands::peers},
@@ -290,8 +290,6 @@ TelemetryReply TelemetryCommands::workers(const Now&, const std::string& paramet
   const auto& plane = sources_.plane;
   for (std::size_t i = 0; i < plane.workers(); ++i) {
     const dataplane::WorkerCounters& counters = plane.worker_counters(i);
-    const std::uint64_t total = counters.total_cycles.value();
-    const std::uint64_t busy = counters.busy_cycles.value();
     std::vector<std::string> queues;
     for (const dataplane::ReceiveQueue& queue : plane.plan().receive[i]) {
       queues.push_back(fmt::format("{}:{}", plane.ports()[queue.port].name(), queue.queue));
@@ -307,13 +305,15 @@ TelemetryReply TelemetryCommands::workers(const Now&, const std::string& paramet
     rows.push_back({{"worker", std::uint64_t{i}},
                     {"lcore", std::uint64_t{plane.worker_lcore(i)}},
                     {"state", text(sources_.supervisor.worker_stuck(i) ? "stuck" : "running")},
-                    {"busy_percent", total == 0 ? 0 : busy * 100 / total},
-                    {"busy_cycles", busy},
-                    {"total_cycles", total},
+                    {"busy_percent", std::uint64_t{sources_.supervisor.busy_percent(i)}},
+                    {"busy_cycles", counters.busy_cycles.value()},
+                    {"total_cycles", counters.total_cycles.value()},
                     {"loops", counters.loops.value()},
                     {"bursts", counters.bursts.value()},
                     {"sleeps", counters.sleeps.value()},
                     {"received", count(Counter::Received)},
+                    {"handed_off", count(Counter::HandedOff)},
+                    {"taken_over", count(Counter::TakenOver)},
                     {"sent", count(Counter::Sent)},
                     {"drops", drops},
                     {"queues", fmt::format("{}", fmt::join(queues, " "))}});
@@ -413,6 +413,11 @@ TelemetryReply TelemetryCommands::pools(const Now&, const std::string& parameter
   for (std::size_t i = 0; i < sources_.plane.workers(); ++i) {
     ring(fmt::format("punt-{}", i), std::as_const(sources_.plane).punts(i));
     ring(fmt::format("inject-{}", i), std::as_const(sources_.plane).injects(i));
+    for (std::size_t to = 0; to < sources_.plane.workers(); ++to) {
+      if (const dataplane::PacketRing* handoff = sources_.plane.handoffs(i, to)) {
+        ring(fmt::format("handoff-{}-{}", i, to), *handoff);
+      }
+    }
   }
   for (const dataplane::TableFill& fill : sources_.plane.tables().report()) {
     rows.push_back({{"kind", text("table")},
@@ -446,6 +451,18 @@ TelemetryReply TelemetryCommands::explain_packet(const Now&, const std::string& 
   question.source =
       given.address("from").value_or(Ipv6Address::parse("3fff::1").value_or(Ipv6Address{}));
   question.tunnelled_from = given.address("tunnel");
+  if (const auto name = given.get("over-link")) {
+    const auto& peers = sources_.config.home_agent.haha.peers;
+    const auto found = std::ranges::find(peers, *name, &config::Peer::name);
+    if (found == peers.end()) {
+      return Reply::failure(fmt::format("there is no peer {}", *name));
+    }
+    question.over_link = static_cast<std::uint16_t>(found - peers.begin());
+    // Where links come in, unless another port is asked for.
+    const auto& ports = sources_.config.ports;
+    const auto haha = std::ranges::find(ports, true, &config::Port::haha);
+    question.port = static_cast<std::uint16_t>(haha == ports.end() ? 0 : haha - ports.begin());
+  }
   if (const auto name = given.get("port")) {
     const auto& ports = sources_.plane.ports();
     const auto found = std::ranges::find(ports, *name, &dataplane::Port::name);

@@ -187,6 +187,11 @@ struct DataPath {
   // MTU that correspondents are told (rulings §10); default: 1420 with peers, the tunnel's without.
   std::optional<std::uint16_t> mtu_to_correspondents;
   bool clamp_tcp_mss = false;
+  bool handoff = true;  // workers share the packets of a HAHA link
+  // Of one worker: fragments for this agent that wait for the rest of their datagram.
+  std::uint32_t reassembly_datagrams = 128;
+  std::uint32_t reassembly_bytes = 2U << 20U;
+  std::chrono::milliseconds reassembly_timeout{2000};
   unsigned icmp_error_rate = 1000;            // Time Exceeded and Parameter Problem, per second
   unsigned icmp_unreachable_rate = 100;       // Destination Unreachable, per second
   unsigned icmp_packet_too_big_rate = 10000;  // in all; 10 per second and flow besides

@@ -413,6 +413,30 @@ const Option kOptions[] = {
      false,
      [](Config& c, View, View v) { return assign(c.data_path.clamp_tcp_mss, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.clamp_tcp_mss); }},
+    {kPath, "handoff", "yes|no",
+     "workers share the packets of a HAHA link by the flows inside; needless where the ports look "
+     "into tunnels themselves",
+     false, [](Config& c, View, View v) { return assign(c.data_path.handoff, parse_bool(v)); },
+     [](const Config& c, View) { return show_bool(c.data_path.handoff); }},
+    {kPath, "reassembly-datagrams", "NUMBER",
+     "fragmented tunnel packets that a worker puts together at a time; 0: none, they are dropped",
+     false,
+     [](Config& c, View, View v) {
+       return assign(c.data_path.reassembly_datagrams, parse_number<std::uint32_t>(v, 0, 65536));
+     },
+     [](const Config& c, View) { return std::to_string(c.data_path.reassembly_datagrams); }},
+    {kPath, "reassembly-bytes", "BYTES", "what a worker keeps of them at most", false,
+     [](Config& c, View, View v) {
+       return assign(c.data_path.reassembly_bytes,
+                     parse_number<std::uint32_t>(v, 65536, 1U << 30U));
+     },
+     [](const Config& c, View) { return std::to_string(c.data_path.reassembly_bytes); }},
+    {kPath, "reassembly-timeout", "MILLISECONDS", "how long they wait for their missing fragments",
+     false,
+     [](Config& c, View, View v) {
+       return assign(c.data_path.reassembly_timeout, parse_number<std::int64_t>(v, 100, 60'000));
+     },
+     [](const Config& c, View) { return std::to_string(c.data_path.reassembly_timeout.count()); }},
     {kPath, "icmp-unreachable-rate", "NUMBER", "Destination Unreachable per second", false,
      [](Config& c, View, View v) {
        return assign(c.data_path.icmp_unreachable_rate, parse_number<unsigned>(v, 0, 10'000'000));

@@ -290,6 +290,17 @@ class Validation {
       mistake("punt-ring", std::to_string(config_.data_path.punt_ring), "not a power of two",
               "use " + std::to_string(std::bit_ceil(config_.data_path.punt_ring)));
     }
+    // Each datagram's share has to hold one of the largest, twice over while it is evicting others.
+    std::uint64_t largest = 0;
+    for (const Port& port : config_.ports) {
+      largest = std::max<std::uint64_t>(largest, port.mtu);
+    }
+    const std::uint64_t needed = config_.data_path.reassembly_datagrams * largest;
+    if (config_.data_path.reassembly_bytes < needed) {
+      mistake("reassembly-bytes", std::to_string(config_.data_path.reassembly_bytes),
+              "less than reassembly-datagrams packets of the largest MTU",
+              "make it at least " + std::to_string(needed));
+    }
   }
 
   const Config& config_;

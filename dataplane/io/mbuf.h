@@ -26,10 +26,16 @@ struct InjectMetadata {
   std::uint16_t port = 0;  // Frame: where to
 };
 
-// One dynamic field serves both directions; it works on mbufs of any pool.
+// What a worker leaves to another one.
+struct HandoffMetadata {
+  std::uint16_t port = 0;  // index of the port it came in on
+};
+
+// One dynamic field serves all directions; it works on mbufs of any pool.
 union MbufNote {
   forwarding::PuntMetadata punt;
   InjectMetadata inject;
+  HandoffMetadata handoff;
 };
 static_assert(sizeof(MbufNote) <= 20);
 
@@ -83,6 +89,14 @@ struct MbufAccess {
                                         static_cast<std::uint32_t>(size), to);
     if (from != nullptr && from != to) {  // contiguous: a pointer into the packet
       std::memcpy(to, from, size);
+    }
+  }
+
+  // Segments of the second become the last ones of the first. Nothing we put together comes near
+  // the number of segments that a chain may have.
+  static void append(rte_mbuf* head, rte_mbuf* tail) {
+    if (rte_pktmbuf_chain(head, tail) != 0) {
+      rte_pktmbuf_free(tail);
     }
   }
 

@@ -37,6 +37,13 @@ class PacketRing {
   // Producer. False: full, and the packet still the caller's.
   bool push(rte_mbuf* packet) { return rte_ring_sp_enqueue(ring_.get(), packet) == 0; }
 
+  // Producer. Returns how many of them fitted; the others are still the caller's.
+  unsigned push_burst(std::span<rte_mbuf* const> packets) {
+    return rte_ring_sp_enqueue_burst(ring_.get(),
+                                     reinterpret_cast<void* const*>(packets.data()),  // NOLINT
+                                     static_cast<unsigned>(packets.size()), nullptr);
+  }
+
   // Consumer. Takes up to `packets.size()` and notes how full the ring was.
   unsigned pop(std::span<rte_mbuf*> packets) {
     unsigned left = 0;

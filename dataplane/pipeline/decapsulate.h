@@ -27,22 +27,35 @@ bool Pipeline<Env>::reach_inner_header(W& work, std::size_t inner_at) {
     drop(work, DropReason::NestedTooDeep);
     return false;
   }
-  // 14 + 40 + 40 bytes are contiguous in every ordinary packet; a chained one is joined here.
-  if (work.contiguous < inner_at + wire::kIpv6HeaderSize) {
-    const std::size_t front = static_cast<std::size_t>(work.ip - env_.data(work.packet));
-    if (work.length < inner_at + wire::kIpv6HeaderSize) {
-      drop(work, DropReason::TunnelInnerMalformed);
-      return false;
-    }
-    if (!env_.make_contiguous(work.packet, front + inner_at + wire::kIpv6HeaderSize)) {
-      drop(work, DropReason::HeaderNotContiguous);
-      return false;
-    }
-    work.ip = env_.data(work.packet) + front;
-    work.contiguous = static_cast<std::uint32_t>(
-        std::min<std::size_t>(env_.contiguous(work.packet) - front, work.length));
+  if (work.length < inner_at + wire::kIpv6HeaderSize) {
+    drop(work, DropReason::TunnelInnerMalformed);
+    return false;
+  }
+  // 14 + 40 + 40 bytes are contiguous in every ordinary packet, and so are the ports behind them,
+  // by which flows are told apart; a chained one is joined here.
+  constexpr std::size_t kPorts = 4;
+  if (!join(work, inner_at + wire::kIpv6HeaderSize + kPorts)) {
+    drop(work, DropReason::HeaderNotContiguous);
+    return false;
   }
   work.inner_at = static_cast<std::uint16_t>(inner_at);
+  return true;
+}
+
+// Brings the first `wanted` bytes, or all there are, into the first segment.
+template <Environment Env>
+bool Pipeline<Env>::join(W& work, std::size_t wanted) {
+  wanted = std::min<std::size_t>(wanted, work.length);
+  if (work.contiguous >= wanted) [[likely]] {
+    return true;
+  }
+  const auto front = static_cast<std::size_t>(work.ip - env_.data(work.packet));
+  if (!env_.make_contiguous(work.packet, front + wanted)) {
+    return false;
+  }
+  work.ip = env_.data(work.packet) + front;
+  work.contiguous = static_cast<std::uint32_t>(
+      std::min<std::size_t>(env_.contiguous(work.packet) - front, work.length));
   return true;
 }
 
@@ -70,29 +83,42 @@ void Pipeline<Env>::decapsulate() {
   for (unsigned i = 0; i < checked.size(); ++i, hits >>= 1U) {
     W& work = work_[checked[i]];
     const Entry* entry = (hits & 1U) != 0 ? entries[i] : source_binding(keys[i]);
+    const std::byte* care_of = entry == nullptr ? nullptr : accepted_care_of(*entry);
     // A global binding tunnels to nobody but its primary (R38), and nobody but its primary is its
     // exit.
-    if (entry == nullptr || entry->kind != EntryKind::Bound) {
+    if (care_of == nullptr) {
       trace("inner source {} is not bound here", read_address(keys[i]).to_string());
       drop(work, DropReason::TunnelSourceUnbound);
       continue;
     }
-    // The care-of address is the destination of the binding's own outer header.
-    if (std::memcmp(source_of(work), entry->outer_header.data() + wire::ipv6_offset::kDestination,
-                    Ipv6Address::kSize) != 0) {
+    if (std::memcmp(source_of(work), care_of, Ipv6Address::kSize) != 0) {
       trace("outer source {} is not the care-of address {}",
-            read_address(source_of(work)).to_string(),
-            read_address(entry->outer_header.data() + wire::ipv6_offset::kDestination).to_string());
+            read_address(source_of(work)).to_string(), read_address(care_of).to_string());
       drop(work, DropReason::TunnelCareOfMismatch);
       continue;
     }
     env_.count(Counter::DecapsulatedFromMobileNode, 1);
+    env_.count(Counter::DecapsulatedFormer, entry->kind == EntryKind::Global ? 1 : 0);
     if (accept_inner(work, Origin::Tunnel)) {
+      if (config_.clamp_tcp_mss) {
+        clamp_from_mobile_node(work, *entry);
+      }
       trace("taken out of the reverse tunnel: {} -> {}", read_address(source_of(work)).to_string(),
             read_address(destination_of(work)).to_string());
       classify(checked[i]);
     }
   }
+}
+
+// Who may send in the mobile node's name: its care-of address, which is the destination of the
+// binding's own outer header; for a moment, one that has just registered elsewhere (rulings §6).
+// nullptr: nobody.
+template <Environment Env>
+const std::byte* Pipeline<Env>::accepted_care_of(const Entry& entry) const {
+  if (entry.kind == EntryKind::Bound) [[likely]] {
+    return entry.outer_header.data() + wire::ipv6_offset::kDestination;
+  }
+  return entry.former == 0 ? nullptr : bytes_of(env_.former_care_of_address(entry.former));
 }
 
 // Whether the inner packet is an IPv6 packet that fits into the outer one.

@@ -27,25 +27,27 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
     return;
   }
   // What is relayed to another home agent is its to look into (R90a).
-  const auto limit = entry.kind == EntryKind::Peer ? std::nullopt : inner_encapsulation_limit(work);
-  if (limit && limit->value == 0) {
+  const EncapsulationLimit limit =
+      entry.kind == EntryKind::Peer ? EncapsulationLimit{} : inner_encapsulation_limit(work);
+  if (limit.found() && limit.value == 0) {
     refuse(work, DropReason::EncapsulationLimit, wire::icmpv6::kParameterProblem,
-           wire::icmpv6::kCodeErroneousField, limit->at);
+           wire::icmpv6::kCodeErroneousField, limit.at);
     return;
   }
-  const std::size_t outer_size = wire::kIpv6HeaderSize + (limit ? kLimitHeaderSize : 0);
-  std::uint16_t outer_mtu = std::min(entry.path_mtu, env_.adjacency(work.adjacency).mtu);
-  if (entry.kind != EntryKind::Bound) {
-    outer_mtu = std::min(outer_mtu, config_.link_mtu);
-  }
+  const std::size_t outer_size = wire::kIpv6HeaderSize + (limit.found() ? kLimitHeaderSize : 0);
+  const std::uint16_t outer_mtu = tunnel_mtu(entry, env_.adjacency(work.adjacency).mtu);
+  const std::uint16_t inner_mtu = inner_mtu_of(entry.kind, outer_mtu, outer_size);
   // RFC 2473 §4.1.2: a packet of the tunnel itself must not enter it.
   if (std::memcmp(source_of(work), entry.outer_header.data() + wire::ipv6_offset::kSource,
                   2 * Ipv6Address::kSize) == 0) {
     drop(work, DropReason::TunnelLoop);
     return;
   }
-  if (!fits_tunnel(work, outer_mtu, outer_size) || !decrement_hop_limit(work)) {
+  if (!fits_tunnel(work, outer_mtu, outer_size, inner_mtu) || !decrement_hop_limit(work)) {
     return;
+  }
+  if (config_.clamp_tcp_mss && entry.kind != EntryKind::Peer) {
+    clamp_syn(work, inner_mtu);
   }
   std::byte* outer = work.ip - outer_size;
   if (!env_.set_front(work.packet, outer)) {
@@ -63,9 +65,9 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
   if (work.origin == Origin::Link && entry.kind == EntryKind::Global) {
     outer[wire::ipv6_offset::kHopLimit] = std::byte{relayed_hop_limit(work.link_hop_limit)};
   }
-  if (limit) {
+  if (limit.found()) {
     outer[wire::ipv6_offset::kNextHeader] = std::byte{wire::protocol::kDestinationOptions};
-    const auto less = static_cast<std::uint8_t>(limit->value - 1);
+    const auto less = static_cast<std::uint8_t>(limit.value - 1);
     const std::uint8_t header[kLimitHeaderSize] = {wire::protocol::kIpv6,
                                                    0,
                                                    wire::kOptionTunnelEncapsulationLimit,
@@ -125,17 +127,35 @@ bool Pipeline<Env>::choose_adjacency(W& work, LeafIndex leaf) {
   return false;
 }
 
+// Of the outer packet: what the path is known to take, and what the port does.
+template <Environment Env>
+std::uint16_t Pipeline<Env>::tunnel_mtu(const Entry& entry, std::uint16_t port_mtu) const {
+  const std::uint16_t mtu = std::min(entry.path_mtu, port_mtu);
+  return entry.kind == EntryKind::Bound ? mtu : std::min(mtu, config_.link_mtu);
+}
+
+// Of the packet inside. What goes into a binding is held to one figure, so that correspondents see
+// no step where another home agent takes over (rulings §10); what is relayed to a home agent is in
+// a tunnel already, and its sender is told what the link takes.
+template <Environment Env>
+std::uint16_t Pipeline<Env>::inner_mtu_of(EntryKind kind, std::uint16_t outer_mtu,
+                                          std::size_t outer_size) const {
+  const std::size_t room = outer_mtu > outer_size ? outer_mtu - outer_size : 0;
+  const std::size_t told =
+      kind == EntryKind::Peer ? room : std::min<std::size_t>(room, config_.mtu_to_correspondents);
+  return static_cast<std::uint16_t>(std::max(told, wire::kMinimumMtu));
+}
+
 // RFC 2473 §7.1, of a mobile node's tunnel and of a HAHA link alike (R90): too big and above 1280
 // bytes is answered; up to 1280 the outer packet will be fragmented.
 template <Environment Env>
-bool Pipeline<Env>::fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size) {
+bool Pipeline<Env>::fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size,
+                                std::uint16_t inner_mtu) {
   work.path_mtu = 0;
-  if (work.length + outer_size <= outer_mtu) {
+  if (work.length <= inner_mtu && work.length + outer_size <= outer_mtu) [[likely]] {
     return true;
   }
   if (work.length > wire::kMinimumMtu) {
-    const auto inner_mtu = static_cast<std::uint32_t>(std::max<std::size_t>(
-        outer_mtu > outer_size ? outer_mtu - outer_size : 0, wire::kMinimumMtu));
     refuse(work, DropReason::PacketTooBig, wire::icmpv6::kPacketTooBig, 0, inner_mtu);
     return false;
   }
@@ -143,21 +163,39 @@ bool Pipeline<Env>::fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t ou
   return true;
 }
 
+template <Environment Env>
+void Pipeline<Env>::clamp_syn(W& work, std::uint16_t inner_mtu) {
+  if (is_tcp_syn(work.ip, work.contiguous) &&
+      clamp_mss(work.ip, work.contiguous, static_cast<std::uint16_t>(inner_mtu - kMssOverhead))) {
+    env_.count(Counter::MssClamped, 1);
+  }
+}
+
+// What a mobile node says it takes, the correspondent will send into its tunnel.
+template <Environment Env>
+void Pipeline<Env>::clamp_from_mobile_node(W& work, const Entry& entry) {
+  const LeafValue leaf = env_.leaf(entry.leaf);
+  const bool leads_out = leaf.kind() == LeafKind::Adjacency || leaf.kind() == LeafKind::Multipath;
+  const std::uint16_t port_mtu =
+      leads_out ? env_.adjacency(select_adjacency(leaf, 0, env_.groups())).mtu : entry.path_mtu;
+  clamp_syn(work, inner_mtu_of(entry.kind, tunnel_mtu(entry, port_mtu), wire::kIpv6HeaderSize));
+}
+
 // RFC 2473 §4.1.1. The option can only be where the first headers are options headers; everything
 // else is spared the walk.
 template <Environment Env>
-std::optional<EncapsulationLimit> Pipeline<Env>::inner_encapsulation_limit(const W& work) {
+EncapsulationLimit Pipeline<Env>::inner_encapsulation_limit(const W& work) {
   const std::uint8_t next_header = next_header_of(work);
   if (next_header != wire::protocol::kDestinationOptions &&
       next_header != wire::protocol::kHopByHop) [[likely]] {
-    return std::nullopt;
+    return {};
   }
   const auto chain = wire::walk_headers(ByteView(work.ip, work.contiguous));
   if (!chain || chain->encapsulation_limit_at == 0) {
-    return std::nullopt;
+    return {};
   }
-  return EncapsulationLimit{std::to_integer<std::uint8_t>(work.ip[chain->encapsulation_limit_at]),
-                            chain->encapsulation_limit_at};
+  return {std::to_integer<std::uint8_t>(work.ip[chain->encapsulation_limit_at]),
+          chain->encapsulation_limit_at};
 }
 
 }  // namespace anyhome::dataplane

@@ -41,11 +41,12 @@ struct alignas(kCacheLine) Entry {
   std::array<std::byte, wire::kIpv6HeaderSize> outer_header{};
   LeafIndex leaf = 0;          // of the route that covers the outer destination
   std::uint32_t counter = 0;   // index of the binding's own counters
+  std::uint32_t former = 0;    // Global: where its former care-of address is kept; 0: nowhere
   std::uint16_t path_mtu = 0;  // of the outer packet in bytes
   std::uint16_t peer = 0;      // Global, Peer: index of the home agent
   EntryKind kind = EntryKind::Bound;
   LocalRole role = LocalRole::Host;  // Local only
-  std::array<std::byte, 10> spare{};
+  std::array<std::byte, 6> spare{};
 };
 static_assert(sizeof(Entry) == kCacheLine);
 

@@ -42,6 +42,8 @@ concept Environment = requires(E env, typename E::Packet* packet, std::byte* byt
   { env.make_contiguous(packet, size) } -> std::same_as<bool>;
   // Copies `size` bytes from an offset; the caller knows that they are there.
   {env.copy_out(packet, size, bytes, size)};
+  // Puts the bytes of the second packet behind those of the first, which takes it over.
+  {env.append(packet, packet)};
   // An empty packet with headroom for all headers, and room for `size` bytes; nullptr: pool empty.
   { env.allocate(size) } -> std::same_as<typename E::Packet*>;
 
@@ -52,6 +54,8 @@ concept Environment = requires(E env, typename E::Packet* packet, std::byte* byt
   // Frees a packet that has become others, without counting anything.
   {env.release(packet)};
   {env.transmit(port, packet)};
+  // To another worker, as it came in on `port`; what does not fit is dropped by name.
+  {env.hand_off(packet, 0U, port)};
   // False: the ring is full, and the packet still the caller's.
   { env.punt(packet, forwarding::PuntMetadata{}) } -> std::same_as<bool>;
 
@@ -64,6 +68,8 @@ concept Environment = requires(E env, typename E::Packet* packet, std::byte* byt
   { env.groups() } -> std::same_as<const MultipathGroup*>;
   // Entry behind a leaf of kind Binding; nullptr when it has just gone.
   { env.prefix_entry(std::uint32_t{}) } -> std::same_as<const Entry*>;
+  // A care-of address by Entry::former, which is not 0.
+  { env.former_care_of_address(std::uint32_t{}) } -> std::same_as<const Ipv6Address&>;
   // Whether the control core has found this home agent dead; false for kNoPeer.
   { env.peer_is_dead(std::uint16_t{}) } -> std::same_as<bool>;
   // Whether mobile network prefixes outside of the pools exist, that only the routes know.

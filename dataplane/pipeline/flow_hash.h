@@ -10,6 +10,7 @@
 #include <nmmintrin.h>
 #endif
 
+#include "common/bytes.h"
 #include "common/wire/ipv6.h"
 
 namespace anyhome::dataplane {
@@ -47,6 +48,19 @@ inline std::uint32_t flow_hash(const std::byte* ip, std::size_t contiguous) {
     hash = mix(hash, ports);
   }
   // CRC is linear: without a last multiplication the high bits of similar flows would be similar.
+  return hash * 0x9e3779b1U;
+}
+
+// Hash of a datagram whose fragments are to meet: its addresses and the Identification in the
+// Fragment header that starts at `fragment_at`.
+inline std::uint32_t datagram_hash(const std::byte* ip, std::size_t fragment_at) {
+  std::uint64_t words[4];
+  std::memcpy(words, ip + wire::ipv6_offset::kSource, sizeof words);
+  constexpr std::size_t kIdentification = 4;
+  std::uint32_t hash = mix(0, load_be32(ip + fragment_at + kIdentification));
+  for (const std::uint64_t word : words) {
+    hash = mix(hash, word);
+  }
   return hash * 0x9e3779b1U;
 }
 

@@ -33,7 +33,8 @@ void Pipeline<Env>::enter_link_exit(unsigned index, std::size_t inner_at) {
     drop(work, DropReason::HahaStranger);
     return;
   }
-  if (!reach_inner_header(work, inner_at) || !open_tunnel(work)) {
+  if (!reach_inner_header(work, inner_at) || !open_tunnel(work) ||
+      hand_off(work, linked_flow_hash(work))) {
     return;
   }
   work.peer = peer;
@@ -45,6 +46,35 @@ void Pipeline<Env>::enter_link_exit(unsigned index, std::size_t inner_at) {
   trace("out of the HAHA link of peer {}, hop limit {}: {} -> {}", peer, work.link_hop_limit,
         read_address(source_of(work)).to_string(), read_address(destination_of(work)).to_string());
   classify_linked(index);
+}
+
+// All the packets of a link have one source and one destination, so one receive queue gets them
+// all; the workers share them by the flows inside. Fragments for us meet where their like that come
+// natively do.
+template <Environment Env>
+std::uint32_t Pipeline<Env>::linked_flow_hash(const W& work) const {
+  const std::byte* inner = work.ip + work.inner_at;
+  const std::size_t contiguous = work.contiguous - work.inner_at;
+  const bool fragment = std::to_integer<std::uint8_t>(inner[wire::ipv6_offset::kNextHeader]) ==
+                            wire::protocol::kFragment &&
+                        contiguous >= wire::kIpv6HeaderSize + wire::kFragmentHeaderSize &&
+                        config_.home_agent.matches(inner + wire::ipv6_offset::kDestination);
+  return fragment ? datagram_hash(inner, wire::kIpv6HeaderSize) : flow_hash(inner, contiguous);
+}
+
+// Leaves a packet that has just come in to the worker whose it is by `hash`. False: that is this
+// one.
+template <Environment Env>
+bool Pipeline<Env>::hand_off(W& work, std::uint32_t hash) {
+  if (config_.workers == 1 || work.taken_over || work.origin != Origin::Wire) {
+    return false;
+  }
+  const std::uint32_t worker = multipath_slot(hash, config_.workers);
+  if (worker == config_.worker) {
+    return false;
+  }
+  env_.hand_off(work.packet, worker, work.port);
+  return true;
 }
 
 // Where a packet out of a link may go: to us, or to whom we serve (R89).

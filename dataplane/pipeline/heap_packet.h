@@ -70,6 +70,8 @@ class HeapPacket {
     }
   }
 
+  void append(const HeapPacket& tail) { append_segment(tail.bytes()); }
+
   [[nodiscard]] std::vector<std::byte> bytes() const {
     std::vector<std::byte> all(length());
     copy_out(0, all.data(), all.size());

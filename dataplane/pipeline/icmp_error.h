@@ -33,11 +33,19 @@ void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::u
   constexpr std::size_t kQuote =
       wire::kMinimumMtu - wire::kIpv6HeaderSize - wire::kIcmpv6HeaderSize;
   constexpr std::size_t kHeaders = wire::kIpv6HeaderSize + wire::kIcmpv6HeaderSize;
-  // The checksum needs the quote in one piece; what is not contiguous is not quoted.
-  const std::size_t quote = std::min<std::size_t>({work.length, work.contiguous, kQuote});
+  // The checksum needs the quote in one piece; what cannot be joined is not quoted.
+  std::size_t quote = std::min<std::size_t>(work.length, kQuote);
+  const auto front = static_cast<std::size_t>(work.ip - env_.data(work.packet));
+  if (work.contiguous < quote) [[unlikely]] {
+    if (env_.make_contiguous(work.packet, front + quote)) {
+      work.ip = env_.data(work.packet) + front;
+    } else {
+      quote = work.contiguous;
+    }
+  }
   const Ipv6Address destination = read_address(source_of(work));
   std::byte* ip = work.ip - kHeaders;
-  env_.truncate(work.packet, static_cast<std::size_t>(work.ip - env_.data(work.packet)) + quote);
+  env_.truncate(work.packet, front + quote);
   if (!env_.set_front(work.packet, ip)) {
     env_.drop(work.packet, DropReason::NoHeadroom);
     return;

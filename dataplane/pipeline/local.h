@@ -44,13 +44,16 @@ void Pipeline<Env>::leave_tunnel(unsigned index, LocalRole role, std::size_t inn
 template <Environment Env>
 void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
   W& work = work_[index];
+  // What was put together from small fragments has its headers in several segments.
+  constexpr std::size_t kHeaders = 128;
+  (void)join(work, kHeaders);
   const auto chain = wire::walk_headers(ByteView(work.ip, work.contiguous));
   if (!chain) {
     refuse_header_chain(work, role, chain.error());
     return;
   }
   if (chain->fragment) {
-    drop(work, DropReason::FragmentForUs);
+    deliver_fragment(index, role, *chain);
     return;
   }
   if (chain->protocol == wire::protocol::kEsp) {
@@ -69,6 +72,39 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
     return;
   }
   punt(work, to);
+}
+
+// What we open or read ourselves is made whole first; the rest is the host's, who can do that too.
+template <Environment Env>
+void Pipeline<Env>::deliver_fragment(unsigned index, LocalRole role,
+                                     const wire::HeaderChain& chain) {
+  W& work = work_[index];
+  if (role == LocalRole::Discovery) {
+    drop(work, DropReason::FragmentForUs);  // its other fragments may be at another home agent
+    return;
+  }
+  const std::uint8_t protocol = chain.fragment->next_header;
+  const bool ours = protocol == wire::protocol::kIpv6 || protocol == wire::protocol::kMobility ||
+                    protocol == wire::protocol::kDestinationOptions ||
+                    protocol == wire::protocol::kEsp;
+  if (!ours || !is_tunnel_end(role)) {
+    if (config_.has_host) {
+      punt(work, forwarding::PuntClass::Host);
+    } else {
+      drop(work, DropReason::NoHost);
+    }
+    return;
+  }
+  if (hand_off(work, datagram_hash(work.ip, chain.upper_offset))) {
+    return;
+  }
+  if (!reassembler_.add(work, chain, config_.peers.contains(source_of(work)), env_.now())) {
+    trace("kept, or dropped, as one of several fragments");
+    return;
+  }
+  trace("the last fragment: now {} bytes", work.length);
+  work.taken_over = false;  // its flow may be another worker's
+  deliver(index, role);
 }
 
 template <Environment Env>

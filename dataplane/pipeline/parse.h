@@ -10,17 +10,25 @@ inline constexpr std::uint16_t kEthertypeIpv6 = 0x86dd;
 inline constexpr std::uint16_t kEthertypeVlan = 0x8100;
 inline constexpr std::size_t kEthernetHeader = 14;
 inline constexpr std::size_t kVlanTag = 4;
+// Of a packet in several buffers so much is brought into the first one: 18 + 40 + 40, and 158 for
+// extension headers and ports.
+inline constexpr std::size_t kJoinedHeaders = 256;
 
 template <Environment Env>
-void Pipeline<Env>::parse(unsigned index, std::uint16_t port, Packet* packet) {
+void Pipeline<Env>::parse(unsigned index, std::uint16_t port, Packet* packet, bool taken_over) {
   W& work = work_[index];
   work = W{};
   work.packet = packet;
   work.port = port;
+  work.taken_over = taken_over;
   work.ip = env_.data(packet);
   const PipelinePort& facts = config_.ports[port];
-  env_.count(Counter::Received, 1);
-  env_.count(Counter::ReceivedBytes, env_.length(packet));
+  if (taken_over) {
+    env_.count(Counter::TakenOver, 1);
+  } else {
+    env_.count(Counter::Received, 1);
+    env_.count(Counter::ReceivedBytes, env_.length(packet));
+  }
   if (!parse_link_header(work, facts) || !check_header(work) || !check_source(work, facts)) {
     return;
   }
@@ -36,17 +44,19 @@ bool Pipeline<Env>::parse_link_header(W& work, const PipelinePort& port) {
   const std::size_t header = port.link_header_size();
   // 14 or 18 + 40: what every IPv6 packet has to show at once. Other protocols have shorter frames.
   const std::size_t wanted = header + wire::kIpv6HeaderSize;
-  if (env_.contiguous(work.packet) < wanted) [[unlikely]] {
-    const std::size_t there = std::min<std::size_t>(env_.length(work.packet), wanted);
-    if (there < header) {
-      drop(work, DropReason::FrameTooShort);
-      return false;
-    }
-    if (!env_.make_contiguous(work.packet, there)) {
-      drop(work, DropReason::HeaderNotContiguous);
-      return false;
-    }
+  const std::size_t length = env_.length(work.packet);
+  if (env_.contiguous(work.packet) < length) [[unlikely]] {
+    // Where a buffer ends is no property of a packet: no stage is to decide by it.
+    env_.make_contiguous(work.packet, std::min(length, kJoinedHeaders));
     work.ip = env_.data(work.packet);
+  }
+  if (env_.contiguous(work.packet) < std::min(length, wanted)) [[unlikely]] {
+    drop(work, DropReason::HeaderNotContiguous);
+    return false;
+  }
+  if (length < header) {
+    drop(work, DropReason::FrameTooShort);
+    return false;
   }
   std::uint16_t ethertype = load_be16(work.ip + 12);
   if (port.vlan) {
@@ -71,7 +81,7 @@ bool Pipeline<Env>::parse_link_header(W& work, const PipelinePort& port) {
     give_to_host(work);
     return false;
   }
-  if (env_.contiguous(work.packet) < wanted) [[unlikely]] {
+  if (length < wanted) {
     drop(work, DropReason::FrameTooShort);
     return false;
   }

@@ -36,8 +36,10 @@
 #include "dataplane/pipeline/flow_hash.h"
 #include "dataplane/pipeline/hop_class.h"
 #include "dataplane/pipeline/icmp_limiter.h"
+#include "dataplane/pipeline/mss_clamp.h"
 #include "dataplane/pipeline/next_hop.h"
 #include "dataplane/pipeline/pipeline_config.h"
+#include "dataplane/pipeline/reassembler.h"
 #include "dataplane/pipeline/work.h"
 
 namespace anyhome::dataplane {
@@ -51,7 +53,8 @@ struct Carried {
 // A Tunnel Encapsulation Limit option inside a packet: its value, and where that is.
 struct EncapsulationLimit {
   std::uint8_t value = 0;
-  std::uint16_t at = 0;
+  std::uint16_t at = 0;  // 0: there is none
+  [[nodiscard]] bool found() const { return at != 0; }
 };
 
 template <Environment Env>
@@ -65,14 +68,23 @@ class Pipeline {
         env_(env),
         icmp_limiter_(config.icmp_rates),
         punt_buckets_(make_punt_buckets(config)),
+        reassembler_(config.reassembly, config.fragment_seed, env),
         fragment_identification_(config.fragment_seed) {}
 
   // Frames from a port; at most kMaxBurst.
   void receive(std::uint16_t port, std::span<Packet* const> packets);
 
+  // Frames that another worker has left to this one, and the ports they came in on.
+  void take_over(std::span<const std::uint16_t> ports, std::span<Packet* const> packets);
+
   // IPv6 packets without a link-layer header that originate here: from the kernel through the TUN
   // device, or from the control thread. Signalling goes by routes alone, data through bindings.
   void originate(Origin origin, bool through_bindings, std::span<Packet* const> packets);
+
+  // Now and then, also without packets: gives up what has waited for too long.
+  void on_time() { reassembler_.expire(env_.now()); }
+  // Packets that wait for the rest of their datagram.
+  [[nodiscard]] std::uint32_t fragments_held() const { return reassembler_.held(); }
 
  private:
   using W = Work<Packet>;
@@ -80,7 +92,7 @@ class Pipeline {
   using Counter = forwarding::Counter;
 
   // parse.h
-  void parse(unsigned index, std::uint16_t port, Packet* packet);
+  void parse(unsigned index, std::uint16_t port, Packet* packet, bool taken_over);
   bool parse_link_header(W& work, const PipelinePort& port);
   bool check_header(W& work);
   bool check_source(W& work, const PipelinePort& port);
@@ -96,6 +108,7 @@ class Pipeline {
   [[nodiscard]] bool is_tunnel_end(LocalRole role) const;
   void leave_tunnel(unsigned index, LocalRole role, std::size_t inner_at);
   void deliver_upper_layer(unsigned index, LocalRole role);
+  void deliver_fragment(unsigned index, LocalRole role, const wire::HeaderChain& chain);
   void refuse_header_chain(W& work, LocalRole role, const wire::ChainProblem& problem);
   [[nodiscard]] forwarding::PuntClass punt_class(const W& work, const wire::HeaderChain& chain,
                                                  LocalRole role) const;
@@ -105,14 +118,18 @@ class Pipeline {
   // decapsulate.h
   void enter_tunnel_exit(unsigned index, std::size_t inner_at);
   bool reach_inner_header(W& work, std::size_t inner_at);
+  bool join(W& work, std::size_t wanted);
   void decapsulate();
   bool open_tunnel(W& work);
   const Entry* source_binding(const std::byte* source);
+  [[nodiscard]] const std::byte* accepted_care_of(const Entry& entry) const;
   bool accept_inner(W& work, Origin origin);
 
   // haha_link.h
   void enter_link_exit(unsigned index, std::size_t inner_at);
   void classify_linked(unsigned index);
+  [[nodiscard]] std::uint32_t linked_flow_hash(const W& work) const;
+  bool hand_off(W& work, std::uint32_t hash);
   void send_to_primary(unsigned index, const Entry& entry);
   void relay_to_peer(unsigned index, const Entry& entry);
   void strand(W& work);
@@ -134,8 +151,14 @@ class Pipeline {
   void encapsulate();
   void encapsulate_one(unsigned index);
   void count_tunnelled(const W& work, EntryKind kind);
-  bool fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size);
-  static std::optional<EncapsulationLimit> inner_encapsulation_limit(const W& work);
+  [[nodiscard]] std::uint16_t tunnel_mtu(const Entry& entry, std::uint16_t port_mtu) const;
+  [[nodiscard]] std::uint16_t inner_mtu_of(EntryKind kind, std::uint16_t outer_mtu,
+                                           std::size_t outer_size) const;
+  bool fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size,
+                   std::uint16_t inner_mtu);
+  void clamp_syn(W& work, std::uint16_t inner_mtu);
+  void clamp_from_mobile_node(W& work, const Entry& entry);
+  static EncapsulationLimit inner_encapsulation_limit(const W& work);
   bool choose_adjacency(W& work, LeafIndex leaf);
 
   // fragment.h
@@ -195,6 +218,7 @@ class Pipeline {
   Env& env_;
   IcmpLimiter icmp_limiter_;
   PuntBuckets punt_buckets_;
+  Reassembler<Env> reassembler_;
   std::uint32_t fragment_identification_;
 
   std::array<W, kMaxBurst> work_;
@@ -208,7 +232,16 @@ class Pipeline {
 template <Environment Env>
 void Pipeline<Env>::receive(std::uint16_t port, std::span<Packet* const> packets) {
   for (unsigned i = 0; i < packets.size(); ++i) {
-    parse(i, port, packets[i]);
+    parse(i, port, packets[i], false);
+  }
+  run_stages();
+}
+
+template <Environment Env>
+void Pipeline<Env>::take_over(std::span<const std::uint16_t> ports,
+                              std::span<Packet* const> packets) {
+  for (unsigned i = 0; i < packets.size(); ++i) {
+    parse(i, ports[i], packets[i], true);
   }
   run_stages();
 }

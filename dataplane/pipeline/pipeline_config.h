@@ -13,6 +13,7 @@
 #include "common/wire/code_points.h"
 #include "dataplane/pipeline/icmp_limiter.h"
 #include "dataplane/pipeline/peer_set.h"
+#include "dataplane/pipeline/reassembly_limits.h"
 
 namespace anyhome::dataplane {
 
@@ -79,10 +80,18 @@ struct PipelineConfig {
   std::vector<PipelinePool> pools;
   Ipv6Address
       own_address;  // home agent address: reverse tunnels end here, ICMPv6 errors come from it
+  Ipv6Address own_locator;  // HAHA links end here
   AddressTest home_agent;
   AddressTest locator;
   PeerSet peers;
   std::uint16_t link_mtu = 1500;  // path MTU of HAHA links in bytes
+  // Largest packet into a binding; correspondents are to be told one figure wherever they enter.
+  std::uint16_t mtu_to_correspondents = 0xffff;
+  bool clamp_tcp_mss = false;
+  ReassemblyLimits reassembly;
+  // This worker, and how many share the packets of one HAHA link; 1: nobody hands anything off.
+  std::uint32_t worker = 0;
+  std::uint32_t workers = 1;
   wire::CodePoints code_points;
   bool has_host = true;  // there is a kernel to give packets to
   bool copy_traffic_class = true;

@@ -52,7 +52,8 @@ std::expected<void, TableRefusal> ForwardingTables::set_binding(
   return put(update.home_address.address(),
              tunnel_entry(EntryKind::Global, update.tunnel_source, update.tunnel_destination,
                           kLinkHopLimit, update.path_mtu,
-                          peer == peers_.end() ? forwarding::kNoPeer : peer->second));
+                          peer == peers_.end() ? forwarding::kNoPeer : peer->second),
+             update.former_care_of_address.address());
 }
 
 std::expected<void, TableRefusal> ForwardingTables::remove_binding(
@@ -191,13 +192,26 @@ LeafIndex ForwardingTables::leaf_of(const Entry& content) const {
 }
 
 std::expected<void, TableRefusal> ForwardingTables::put(const Ipv6Address& address,
-                                                        const Entry& wanted) {
+                                                        const Entry& wanted,
+                                                        const Ipv6Address& former) {
   if (is_reserved(address)) {
     return std::unexpected(TableRefusal::AddressReserved);
   }
   Entry content = wanted;
   content.leaf = leaf_of(wanted);
   const auto record = find_record(address);
+  const std::uint32_t kept = record ? bindings_->entry(records_[*record].entry)->former : 0;
+  content.former = keep_former(former, kept);
+  auto result = put_content(address, record, content);
+  if (!result && content.former != 0 && content.former != kept) {
+    former_pool_.release(content.former - 1);  // nobody has seen it
+  }
+  return result;
+}
+
+std::expected<void, TableRefusal> ForwardingTables::put_content(const Ipv6Address& address,
+                                                                std::optional<std::uint32_t> record,
+                                                                Entry& content) {
   if (!record) {
     return add_record(address, content);
   }
@@ -210,6 +224,25 @@ std::expected<void, TableRefusal> ForwardingTables::put(const Ipv6Address& addre
     return {};
   }
   return replace_entry(*record, content);
+}
+
+// Where the former care-of address is kept: where it has been for the current entry, or a new
+// place. A binding is worth more than the last packets of its mobile node, so without room it goes
+// without.
+std::uint32_t ForwardingTables::keep_former(const Ipv6Address& former, std::uint32_t current) {
+  if (former.is_unspecified()) {
+    return 0;
+  }
+  if (current != 0 && former_[current] == former) {
+    return current;
+  }
+  const auto slot = former_pool_.allocate();
+  if (!slot) {
+    ++former_refused_;
+    return 0;
+  }
+  former_[*slot + 1] = former;
+  return *slot + 1;
 }
 
 std::expected<void, TableRefusal> ForwardingTables::add_record(const Ipv6Address& address,
@@ -242,7 +275,9 @@ std::expected<void, TableRefusal> ForwardingTables::add_record(const Ipv6Address
 
 std::expected<void, TableRefusal> ForwardingTables::replace_entry(std::uint32_t index,
                                                                   const Entry& content) {
-  if (!has_room_for_binding(1)) {
+  const Entry& old = *bindings_->entry(records_[index].entry);
+  const bool leaves_former = old.former != 0 && old.former != content.former;
+  if (!has_room_for_binding(leaves_former ? 2 : 1)) {
     return std::unexpected(TableRefusal::ReclaimBacklog);
   }
   Entry* entry = bindings_->allocate_entry();
@@ -251,7 +286,6 @@ std::expected<void, TableRefusal> ForwardingTables::replace_entry(std::uint32_t 
   }
   *entry = content;
   BindingRecord& record = records_[index];
-  const Entry& old = *bindings_->entry(record.entry);
   bindings_->replace(record.address, entry);
   for (std::uint32_t i = record.first_prefix; i != kNone; i = prefixes_[i].next) {
     point_prefix(prefixes_[i], entry);
@@ -261,13 +295,17 @@ std::expected<void, TableRefusal> ForwardingTables::replace_entry(std::uint32_t 
     routes_->release(old.leaf);
   }
   reclaimer_.retire(RetiredKind::EntrySlot, record.entry);
+  if (leaves_former) {
+    reclaimer_.retire(RetiredKind::FormerSlot, old.former);
+  }
   record.entry = bindings_->index_of(entry);
   return {};
 }
 
 std::expected<void, TableRefusal> ForwardingTables::remove_record(std::uint32_t index) {
   BindingRecord& record = records_[index];
-  std::uint32_t waiting = 2;  // its key and its entry
+  // Its key and its entry; what the entry leads to.
+  std::uint32_t waiting = bindings_->entry(record.entry)->former != 0 ? 3 : 2;
   for (std::uint32_t i = record.first_prefix; i != kNone; i = prefixes_[i].next) {
     ++waiting;
   }
@@ -284,6 +322,9 @@ std::expected<void, TableRefusal> ForwardingTables::remove_record(std::uint32_t 
   }
   --(is_binding(entry.kind) ? binding_count_ : agent_count_);
   reclaimer_.retire(RetiredKind::EntrySlot, record.entry);
+  if (entry.former != 0) {
+    reclaimer_.retire(RetiredKind::FormerSlot, entry.former);
+  }
   record = BindingRecord{};
   record_pool_.release(index);
   return {};

@@ -16,6 +16,7 @@ struct Capacities {
   std::uint32_t keys;
   std::uint32_t prefixes;  // in the longest-prefix match
   std::uint32_t prefix_slots;
+  std::uint32_t former;
   std::uint32_t spare_leaves;
   std::uint32_t tbl8_groups;
   std::uint32_t spare_adjacencies;
@@ -35,6 +36,9 @@ Capacities capacities_of(const TableSizes& sizes) {
                     sizes.max_agent_addresses;
   result.prefix_slots =
       sizes.max_prefixes_outside_pools + std::max(16U, sizes.max_prefixes_outside_pools / 4);
+  result.former =
+      std::min(sizes.max_bindings,
+               sizes.max_former != 0 ? sizes.max_former : std::max(1024U, sizes.max_bindings / 8));
   result.spare_leaves = std::max(256U, result.prefixes / 8);
   result.tbl8_groups = sizes.tbl8_groups != 0 ? sizes.tbl8_groups : derived_tbl8_groups(sizes);
   result.tbl8_groups = std::clamp(result.tbl8_groups, 1U, kMaxTbl8Groups);
@@ -46,7 +50,7 @@ Capacities capacities_of(const TableSizes& sizes) {
   result.reclaim_backlog =
       sizes.reclaim_backlog != 0
           ? sizes.reclaim_backlog
-          : 2 * result.spare_entries + sizes.max_prefixes + result.routes_reserve;
+          : 2 * result.spare_entries + sizes.max_prefixes + result.former + result.routes_reserve;
   return result;
 }
 
@@ -90,6 +94,7 @@ struct ForwardingTables::Parts {
   Neighbors neighbors;
   NextHopSets sets;
   RteArray<BindingRecord> records;
+  RteArray<Ipv6Address> former;
   RteArray<PrefixRecord> prefixes;
   RteArray<std::atomic<const Entry*>> prefix_entries;
 };
@@ -127,6 +132,11 @@ std::expected<std::unique_ptr<ForwardingTables>, std::string> ForwardingTables::
   if (!records) {
     return std::unexpected(std::move(records.error()));
   }
+  auto former = RteArray<Ipv6Address>::create("former care-of addresses", capacities.former + 1,
+                                              setup.socket);
+  if (!former) {
+    return std::unexpected(std::move(former.error()));
+  }
   auto prefixes =
       RteArray<PrefixRecord>::create("prefix records", sizes.max_prefixes, setup.socket);
   if (!prefixes) {
@@ -139,7 +149,7 @@ std::expected<std::unique_ptr<ForwardingTables>, std::string> ForwardingTables::
   }
   return std::unique_ptr<ForwardingTables>(new ForwardingTables(
       setup, Parts{capacities, std::move(*bindings), std::move(*routes), std::move(*neighbors),
-                   std::move(*sets), std::move(*records), std::move(*prefixes),
+                   std::move(*sets), std::move(*records), std::move(*former), std::move(*prefixes),
                    std::move(*prefix_entries)}));
 }
 
@@ -156,6 +166,8 @@ ForwardingTables::ForwardingTables(const TableSetup& setup, Parts parts)
       sets_(std::move(parts.sets)),
       records_(std::move(parts.records)),
       record_pool_(static_cast<std::uint32_t>(records_.size())),
+      former_(std::move(parts.former)),
+      former_pool_(parts.capacities.former),
       prefixes_(std::move(parts.prefixes)),
       prefix_pool_(static_cast<std::uint32_t>(prefixes_.size())),
       prefix_entries_(std::move(parts.prefix_entries)),
@@ -163,15 +175,15 @@ ForwardingTables::ForwardingTables(const TableSetup& setup, Parts parts)
       prefix_of_slot_(prefix_entries_.size(), kNone) {
   view_ = {bindings_.get(),          routes_.get(),  routes_->leaves(),
            neighbors_.adjacencies(), sets_.groups(), prefix_entries_.data(),
-           &prefixes_outside_pools_, &peer_states_};
+           &prefixes_outside_pools_, former_.data(), &peer_states_};
 }
 
 // Every operation begins with it: where something is near its end, what is due is freed first, so
 // that nobody is refused for want of a call of `maintain`.
 void ForwardingTables::relieve() {
   if (reclaimer_.room() < reclaimer_.capacity() / 2 || bindings_->entries().exhausted() ||
-      prefix_slot_pool_.exhausted() || neighbors_.adjacency_pool().exhausted() ||
-      routes_->leaf_pool().exhausted()) {
+      former_pool_.exhausted() || prefix_slot_pool_.exhausted() ||
+      neighbors_.adjacency_pool().exhausted() || routes_->leaf_pool().exhausted()) {
     reclaim(kReclaimInPassing);
   }
 }
@@ -187,6 +199,9 @@ void ForwardingTables::free(Retired item) {
       break;
     case RetiredKind::KeyPosition:
       bindings_->free_key(item.index);
+      break;
+    case RetiredKind::FormerSlot:
+      former_pool_.release(item.index - 1);
       break;
     case RetiredKind::PrefixSlot:
       prefix_entries_[item.index].store(nullptr, std::memory_order_relaxed);
@@ -235,6 +250,7 @@ std::array<TableFill, kTableCount> ForwardingTables::report() const {
       of_pool("prefixes", prefix_pool_, prefixes_.bytes()),
       {"prefixes-outside-pools", prefixes_outside_pools_.load(std::memory_order_relaxed),
        sizes_.max_prefixes_outside_pools, prefix_entries_.bytes()},
+      of_pool("former-care-of-addresses", former_pool_, former_.bytes()),
       of_pool("entries", bindings_->entries(), bindings_->slab_bytes()),
       {"hash-keys", bindings_->keys_used(), bindings_->keys_capacity(), bindings_->hash_bytes()},
       {"routes", routes_->claimed(Claim::Route), sizes_.max_routes, routes_->match_bytes()},

@@ -65,6 +65,8 @@ struct TableSizes {
   std::uint32_t max_routes = 4096;
   std::uint32_t max_neighbors = 4096;
   std::uint32_t max_multipath_groups = 256;  // different sets of next hops, not routes
+  // Former care-of addresses, each kept for seconds; 0: one for each eighth binding, at least 1024.
+  std::uint32_t max_former = 0;
   // Entries for changes that wait for their grace period; 0: a 16th of the bindings, at least 1024.
   // At 100,000 changes a second that is 40 ms of a stuck worker for 65,536 bindings.
   std::uint32_t spare_entries = 0;
@@ -109,7 +111,7 @@ struct TableFill {
   std::uint64_t capacity = 0;
   std::uint64_t bytes = 0;  // of memory that grows with the capacity; 0: counted elsewhere
 };
-inline constexpr std::size_t kTableCount = 13;
+inline constexpr std::size_t kTableCount = 14;
 
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): workers' and writer's lines are apart
 class ForwardingTables {
@@ -165,6 +167,8 @@ class ForwardingTables {
 
   // --- Show ---
   [[nodiscard]] std::array<TableFill, kTableCount> report() const;
+  // Global bindings that went without their former care-of address because there was no room.
+  [[nodiscard]] std::uint64_t former_refused() const { return former_refused_; }
   // Host routes of gateways that did not fit: their packets go by the connected prefix.
   [[nodiscard]] std::uint64_t host_routes_refused() const { return host_routes_refused_; }
   // Entries that the background scan has moved to another leaf.
@@ -268,7 +272,12 @@ class ForwardingTables {
   [[nodiscard]] std::optional<std::uint32_t> find_record(const Ipv6Address& address) const;
   [[nodiscard]] std::optional<std::uint32_t> find_peer(const HomeAgentAddress& address) const;
   [[nodiscard]] std::optional<std::uint32_t> find_prefix(const Prefix& prefix) const;
-  std::expected<void, TableRefusal> put(const Ipv6Address& address, const Entry& wanted);
+  std::expected<void, TableRefusal> put(const Ipv6Address& address, const Entry& wanted,
+                                        const Ipv6Address& former = {});
+  std::expected<void, TableRefusal> put_content(const Ipv6Address& address,
+                                                std::optional<std::uint32_t> record,
+                                                Entry& content);
+  [[nodiscard]] std::uint32_t keep_former(const Ipv6Address& former, std::uint32_t current);
   std::expected<void, TableRefusal> add_record(const Ipv6Address& address, const Entry& content);
   std::expected<void, TableRefusal> remove_record(std::uint32_t record);
   std::expected<void, TableRefusal> replace_entry(std::uint32_t record, const Entry& content);
@@ -316,6 +325,12 @@ class ForwardingTables {
   std::uint32_t binding_count_ = 0;
   std::uint32_t agent_count_ = 0;
   std::unordered_map<Ipv6Address, std::uint16_t, AddressHash> peers_;  // by locator
+
+  // Care-of addresses of Entry::former; never written while an entry leads there. The first is
+  // nobody's.
+  RteArray<Ipv6Address> former_;
+  IndexPool former_pool_;
+  std::uint64_t former_refused_ = 0;
 
   RteArray<PrefixRecord> prefixes_;
   IndexPool prefix_pool_;

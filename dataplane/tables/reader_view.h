@@ -48,6 +48,8 @@ struct ReaderView {
   const std::atomic<const Entry*>* prefix_entries = nullptr;
   // How many mobile network prefixes only the longest-prefix match knows.
   const std::atomic<std::uint32_t>* prefixes_outside_pools = nullptr;
+  // By Entry::former: whose reverse tunnel is still accepted, though it is registered elsewhere.
+  const Ipv6Address* former_care_of_addresses = nullptr;
   // Which home agents are dead, by Entry::peer: one store for all the bindings that are global
   // through one of them.
   const PeerStates* peers = nullptr;

@@ -24,6 +24,7 @@ namespace anyhome::dataplane {
 enum class RetiredKind : std::uint8_t {
   EntrySlot,      // of the slab
   KeyPosition,    // of the rte_hash
+  FormerSlot,     // of a former care-of address
   PrefixSlot,     // of a mobile network prefix outside of the pools
   LeafSlot,       // of a removed route
   AdjacencySlot,  // replaced by another

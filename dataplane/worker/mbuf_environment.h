@@ -12,6 +12,7 @@
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/pipeline/next_hop.h"
 #include "dataplane/tables/reader_view.h"
+#include "dataplane/worker/handoff.h"
 #include "dataplane/worker/transmitter.h"
 #include "dataplane/worker/worker_counters.h"
 
@@ -36,6 +37,9 @@ class TableAccess {
   [[nodiscard]] const MultipathGroup* groups() const { return view_.groups; }
   [[nodiscard]] const Entry* prefix_entry(std::uint32_t index) const {
     return view_.prefix_entries[index].load(std::memory_order_acquire);
+  }
+  [[nodiscard]] const Ipv6Address& former_care_of_address(std::uint32_t index) const {
+    return view_.former_care_of_addresses[index];
   }
   [[nodiscard]] bool peer_is_dead(std::uint16_t peer) const { return view_.peers->is_dead(peer); }
   [[nodiscard]] bool has_routed_prefixes() const {
@@ -66,11 +70,13 @@ class MbufEnvironment : public MbufAccess, public TableAccess {
   static constexpr bool kTracing = false;
 
   MbufEnvironment(const ReaderView& tables, rte_mempool* pool, PacketRing& punts,
-                  Transmitter& transmitter, WorkerCounters& counters, UseMarks& used)
+                  Transmitter& transmitter, Handoff& handoff, WorkerCounters& counters,
+                  UseMarks& used)
       : TableAccess(tables),
         pool_(pool),
         punts_(punts),
         transmitter_(transmitter),
+        handoff_(handoff),
         counters_(counters),
         used_(used),
         note_offset_(mbuf_note_offset()) {}
@@ -96,6 +102,10 @@ class MbufEnvironment : public MbufAccess, public TableAccess {
   static void release(rte_mbuf* packet) { rte_pktmbuf_free(packet); }
 
   void transmit(std::uint16_t port, rte_mbuf* packet) { transmitter_.send(port, packet); }
+
+  void hand_off(rte_mbuf* packet, std::uint32_t worker, std::uint16_t port) {
+    handoff_.send(worker, port, packet);
+  }
 
   bool punt(rte_mbuf* packet, const forwarding::PuntMetadata& metadata) {
     note_of(packet, note_offset_).punt = metadata;
@@ -124,6 +134,7 @@ class MbufEnvironment : public MbufAccess, public TableAccess {
   rte_mempool* pool_;
   PacketRing& punts_;
   Transmitter& transmitter_;
+  Handoff& handoff_;
   WorkerCounters& counters_;
   UseMarks& used_;
   int note_offset_;

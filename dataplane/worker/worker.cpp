@@ -29,7 +29,9 @@ Worker::Worker(WorkerSetup setup)
       counters_(std::make_unique<WorkerCounters>()),
       used_(setup_.adjacencies),
       transmitter_(setup_.transmit, *counters_),
-      environment_(setup_.tables, setup_.pool, *setup_.punts, transmitter_, *counters_, used_),
+      handoff_(setup_.hand_to, *counters_),
+      environment_(setup_.tables, setup_.pool, *setup_.punts, transmitter_, handoff_, *counters_,
+                   used_),
       pipeline_(setup_.pipeline, environment_) {}
 
 void Worker::run() {
@@ -39,8 +41,10 @@ void Worker::run() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     environment_.set_now(clock_.instant(before));
     counters_->loops.add(1);
-    const unsigned served = serve_injects() + serve_queues() + serve_adopted();
+    const unsigned served = serve_injects() + serve_queues() + serve_taken() + serve_adopted();
+    pipeline_.on_time();
     transmitter_.flush_all();
+    handoff_.flush_all();
     if (environment_.take_punted() && setup_.wake->sleeper_needs_waking() &&
         clock_.duration(before - last_wake_) >= kWakeInterval) {
       setup_.wake->wake();
@@ -97,6 +101,28 @@ unsigned Worker::serve_queues() {
       rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
     }
     pipeline_.receive(queue.port, std::span<rte_mbuf* const>(packets.data(), taken));
+    served += taken;
+  }
+  return served;
+}
+
+// What others have received for us.
+unsigned Worker::serve_taken() {
+  unsigned served = 0;
+  const int offset = mbuf_note_offset();
+  for (PacketRing* ring : setup_.taken_from) {
+    std::array<rte_mbuf*, kMaxBurst> packets;
+    std::array<std::uint16_t, kMaxBurst> ports;
+    const unsigned taken = ring->pop(std::span(packets).first(setup_.burst));
+    if (taken == 0) {
+      continue;
+    }
+    for (unsigned i = 0; i < taken; ++i) {
+      rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
+      ports[i] = note_of(packets[i], offset).handoff.port;
+    }
+    pipeline_.take_over(std::span(ports).first(taken),
+                        std::span<rte_mbuf* const>(packets.data(), taken));
     served += taken;
   }
   return served;

@@ -45,6 +45,10 @@ struct WorkerSetup {
     PacketRing* ring = nullptr;
   };
   std::vector<Adopted> adopted;
+  // Packets that are another worker's by their flow: to each of the others, by its index, null for
+  // this one; and from them. Both empty: everybody keeps what it receives.
+  std::vector<PacketRing*> hand_to;
+  std::vector<PacketRing*> taken_from;
   PacketRing* punts = nullptr;    // to the control thread
   PacketRing* injects = nullptr;  // from it
   WakeSignal* wake = nullptr;
@@ -70,6 +74,7 @@ class Worker {
  private:
   unsigned serve_injects();
   unsigned serve_queues();
+  unsigned serve_taken();
   unsigned serve_adopted();
   void nap();
 
@@ -78,6 +83,7 @@ class Worker {
   std::unique_ptr<WorkerCounters> counters_;
   UseMarks used_;
   Transmitter transmitter_;
+  Handoff handoff_;
   MbufEnvironment environment_;
   Pipeline<MbufEnvironment> pipeline_;
   std::atomic<bool> stopping_ = false;

@@ -25,6 +25,7 @@ class Lab:
         self.id = os.getpid()
         self.directory = None
         self.processes = {}
+        self.daemon_options = []
         self._name_nodes()
 
     def _name_nodes(self):
@@ -35,8 +36,9 @@ class Lab:
 
     def up(self, daemon_options=()):
         """Builds everything and returns when the home agents serve and both nodes are registered."""
+        self.daemon_options = list(daemon_options)
         self.build()
-        self.start_pops(daemon_options)
+        self.start_pops()
         self.start_nodes()
 
     def build(self):
@@ -50,9 +52,9 @@ class Lab:
             for place in self.shape.pops:
                 self._start_bird(place.name, of_pop(place, self.shape))
 
-    def start_pops(self, daemon_options=()):
+    def start_pops(self):
         for pop in self.pops.values():
-            pop.launch(daemon_options)
+            pop.launch()
         for pop in self.pops.values():
             pop.wait_started()
         if not self.has_birds:
@@ -87,7 +89,8 @@ class Lab:
         STATE.mkdir(parents=True, exist_ok=True)
         self._state_file().write_text(json.dumps({
             "id": self.id, "pops": self.shape.count, "directory": str(self.directory),
-            "programs": str(self.programs), "processes": self.processes}), encoding="ascii")
+            "programs": str(self.programs), "processes": self.processes,
+            "options": self.daemon_options}), encoding="ascii")
 
     def _state_file(self):
         return STATE / f"{self.name}.json"
@@ -102,6 +105,7 @@ class Lab:
         lab.id = state["id"]
         lab.directory = pathlib.Path(state["directory"])
         lab.processes = state["processes"]
+        lab.daemon_options = state["options"]
         lab._name_nodes()
         return lab
 

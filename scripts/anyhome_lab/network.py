@@ -1,4 +1,5 @@
 """Network namespaces and the wires between them."""
+import contextlib
 import ctypes
 import os
 import socket
@@ -7,6 +8,11 @@ from .shell import LabError, run
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _set_namespace(descriptor):
+    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        raise LabError(f"setns: {os.strerror(ctypes.get_errno())}")
 
 
 class Namespace:
@@ -38,27 +44,27 @@ class Namespace:
     def sysctl(self, **values):
         self.exec("sysctl", "-q", "-w", *(f"{name}={value}" for name, value in values.items()))
 
-    def socket(self, family, kind, protocol=0):
-        """A socket of this namespace, for use by this process."""
+    @contextlib.contextmanager
+    def entered(self):
+        """This thread is in the namespace meanwhile: what it opens belongs there."""
         own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
-            self._enter(f"/run/netns/{self.name}")
+            other = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
             try:
-                return socket.socket(family, kind, protocol)
+                _set_namespace(other)
             finally:
-                if _libc.setns(own, _CLONE_NEWNET) != 0:
-                    raise SystemExit("cannot return to the own network namespace")
+                os.close(other)
+            try:
+                yield
+            finally:
+                _set_namespace(own)
         finally:
             os.close(own)
 
-    @staticmethod
-    def _enter(path):
-        other = os.open(path, os.O_RDONLY)
-        try:
-            if _libc.setns(other, _CLONE_NEWNET) != 0:
-                raise LabError(f"setns {path}: {os.strerror(ctypes.get_errno())}")
-        finally:
-            os.close(other)
+    def socket(self, family, kind, protocol=0):
+        """A socket of this namespace, for use by this process."""
+        with self.entered():
+            return socket.socket(family, kind, protocol)
 
     def address(self, device, *addresses):
         for address in addresses:

@@ -30,24 +30,29 @@ class Pop:
     # ---- Life ----
 
     def start(self, options=(), configuration=None):
-        """Returns when anyhomed runs and its twin has an address and a link; it need not serve yet."""
+        """Returns when anyhomed runs and its twin has an address and a link; it need not serve yet. The
+        options come after those of all POPs of the lab."""
         self.launch(options, configuration)
         self.wait_started()
 
     def launch(self, options=(), configuration=None):
+        # The kernel takes a killed process's devices away some time after it.
+        wait_for("the twin of an earlier life to be gone", lambda: not self._has_twin())
         config = self.lab.directory / f"{self.process_name}.ini"
         config.write_text(configuration or self.lab.shape.configuration(self.name), encoding="ascii")
         self.lab.launch(self.process_name, self.name, self.lab.programs / "apps/anyhomed/anyhomed",
                         "--no-pci", "--no-huge", "-m", "512", "--lcores", "0@(0,1),1@(0,1)",
                         "--file-prefix", self.file_prefix, "--vdev=net_af_packet0,iface=nic", "--",
-                        "--config", config, *options)
+                        "--config", config, *self.lab.daemon_options, *options)
 
     def wait_started(self):
-        self.lab.wait_alive(self.process_name, "the twin of the port", lambda: succeeds(
-            "ip", "-n", self.node.name, "link", "show", "wan"), 30)
+        self.lab.wait_alive(self.process_name, "the twin of the port", self._has_twin, 30)
         wait_for("the twin's address",
                  lambda: self.place.locator in self.node.ip6("address", "show", "wan"))
         wait_for("the twin's link", lambda: "LOWER_UP" in self.node.ip6("link", "show", "wan"))
+
+    def _has_twin(self):
+        return succeeds("ip", "-n", self.node.name, "link", "show", "wan")
 
     def wait_serving(self, seconds=30):
         self.lab.wait_alive(self.process_name, f"the home agent of {self.name} to serve",

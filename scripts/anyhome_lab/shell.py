@@ -11,8 +11,11 @@ class LabError(Exception):
 
 def run(*command, check=True, timeout=30, **options):
     """Runs a command to its end and returns its standard output."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          timeout=timeout, check=False, **options)
+    try:
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              timeout=timeout, check=False, **options)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{' '.join(map(str, command))}: no end after {timeout} s") from None
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(map(str, command))}: exit code {done.returncode}\n"
                        f"{done.stdout}{done.stderr}".rstrip())

@@ -147,6 +147,101 @@ TEST_CASE("a global binding goes to its primary over the link", "[bindings][R90a
   CHECK(find_entry(view, home(2).address())->peer == forwarding::kNoPeer);
 }
 
+TEST_CASE("a former care-of address is kept with its binding, and no longer", "[bindings][haha]") {
+  const Qsbr qsbr;
+  TableSizes sizes = small_sizes();
+  sizes.max_former = 2;
+  const auto tables = make_tables(small_setup(qsbr, sizes));
+  Worker worker(qsbr, 0);
+  const ReaderView& view = tables->readers();
+  const Locator own(ip6("2001:db8:a::1"));
+  const Locator peer(ip6("2001:db8:b::1"));
+  REQUIRE(tables->set_peer(HomeAgentAddress(ip6("2001:db8:0:1::b")), peer, own, 5));
+  const auto former = [&](unsigned number, const char* care_of, std::uint16_t mtu = 1500) {
+    return forwarding::SetBinding{home(number),  BindingKind::Global,
+                                  own.address(), peer.address(),
+                                  mtu,           CareOfAddress(ip6(care_of))};
+  };
+  const auto entry = [&](unsigned number) { return find_entry(view, home(number).address()); };
+  // Everybody moves on, until nothing is left to do.
+  const auto move_on = [&] {
+    unsigned steps = 0;
+    do {
+      worker.quiescent();
+      REQUIRE(++steps < 1000);
+    } while (tables->maintain(64));
+  };
+  const auto used = [&] { return fill_of(*tables, "former-care-of-addresses").used; };
+  REQUIRE(tables->apply(bound(1, "2001:db8:c::1")));
+  REQUIRE(tables->apply(forwarding::SetPrefix{prefix("2001:db8:100:7::/64"), home(1)}));
+  REQUIRE(tables->apply(forwarding::SetPrefix{prefix("2001:db8:200::/48"), home(1)}));
+  CHECK(entry(1)->former == 0);
+  REQUIRE(tables->apply(former(1, "2001:db8:c::1")));
+  const std::uint32_t index = entry(1)->former;
+  REQUIRE(index != 0);
+  CHECK(view.former_care_of_addresses[index] == ip6("2001:db8:c::1"));
+  CHECK(used() == 1);
+  // All its keys lead there.
+  CHECK(find_entry(view, ip6("2001:db8:100:7::")) == entry(1));
+  move_on();
+  CHECK(view.prefix_entries[find_value(view, ip6("2001:db8:200::1")).index()].load() == entry(1));
+  SECTION("said again, it costs nothing; with another path MTU it stays where it is") {
+    const Entry* before = entry(1);
+    REQUIRE(tables->apply(former(1, "2001:db8:c::1")));
+    CHECK(entry(1) == before);
+    REQUIRE(tables->apply(former(1, "2001:db8:c::1", 1400)));
+    CHECK(entry(1) != before);
+    CHECK(entry(1)->former == index);
+    move_on();
+    CHECK(used() == 1);
+  }
+  SECTION("another one has another place until no reader sees the first") {
+    REQUIRE(tables->apply(former(1, "2001:db8:c::2")));
+    CHECK(entry(1)->former != index);
+    CHECK(view.former_care_of_addresses[index] == ip6("2001:db8:c::1"));
+    CHECK(used() == 2);
+    tables->maintain(64);
+    CHECK(used() == 2);
+    move_on();
+    CHECK(used() == 1);
+  }
+  SECTION("a route that comes moves the binding and leaves it that") {
+    const std::vector<NextHop> gateway = {{0, ip6("fe80::1")}};
+    REQUIRE(tables->set_route(prefix("2001:db8:b::/48"), gateway));
+    move_on();
+    CHECK(entry(1)->leaf != kNoRouteLeaf);
+    CHECK(entry(1)->former == index);
+    CHECK(used() == 1);
+  }
+  SECTION("without room a binding goes without it") {
+    REQUIRE(tables->apply(former(2, "2001:db8:c::2")));
+    REQUIRE(tables->apply(former(3, "2001:db8:c::3")));
+    CHECK(entry(3)->former == 0);
+    CHECK(entry(3)->kind == EntryKind::Global);
+    CHECK(tables->former_refused() == 1);
+    CHECK(used() == 2);
+    REQUIRE(tables->apply(forwarding::RemoveBinding{home(2)}));
+    move_on();
+    REQUIRE(tables->apply(former(3, "2001:db8:c::3")));
+    CHECK(entry(3)->former != 0);
+    REQUIRE(tables->apply(forwarding::RemoveBinding{home(3)}));
+  }
+  SECTION("a refused update takes no place") {
+    CHECK(refusal_of(tables->apply(forwarding::SetBinding{
+              HomeAddress(ip6("2001:db8:0:1::b")), BindingKind::Global, own.address(),
+              peer.address(), 1500, CareOfAddress(ip6("2001:db8:c::9"))})) ==
+          Refusal::AddressReserved);
+    CHECK(used() == 1);
+  }
+  SECTION("back again, it is forgotten") {
+    REQUIRE(tables->apply(bound(1, "2001:db8:c::1")));
+    CHECK(entry(1)->former == 0);
+  }
+  REQUIRE(tables->apply(forwarding::RemoveBinding{home(1)}));
+  move_on();
+  CHECK(used() == 0);
+}
+
 TEST_CASE("a dead home agent is one store away, for all its bindings, and back",
           "[bindings][haha]") {
   const Qsbr qsbr;

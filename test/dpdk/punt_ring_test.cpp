@@ -12,7 +12,8 @@ TEST_CASE("a flood of one class leaves room for routing, peers and neighbours", 
   WorkerCounters counters;
   Transmitter transmitter({}, counters);
   UseMarks used(1);
-  MbufEnvironment environment(ReaderView{}, pool.get(), ring, transmitter, counters, used);
+  Handoff handoff({}, counters);
+  MbufEnvironment environment(ReaderView{}, pool.get(), ring, transmitter, handoff, counters, used);
   const auto fill = [&](PuntClass punt_class) {
     unsigned taken = 0;
     while (true) {

@@ -58,6 +58,8 @@ const std::vector<Ipv6Address>& palette(const PipelineFixture& fixture) {
       ip6("2001:db8:dead::1"),                  // prohibited
       ip6("3fff::1"),                           // no route
       ip6("2001:db8:b2::2a"),                   // another home agent's locator
+      ip6("2001:db8:0:1::2a"),                  // and its own address
+      ip6("2001:db8:0:1::500"),                 // bound at a third one
       ip6("ff02::1"),
       ip6("ff0e::1"),
       ip6("fe80::1"),
@@ -128,6 +130,30 @@ class World {
       config.pools.clear();
       config.locator = AddressTest{};
     }
+    if (Input::bit(more, 1)) {  // one of several home agents
+      config.peers.add(Locator(ip6("2001:db8:b2::2a")));
+      config.peers.add(Locator(ip6("2001:db8:c3::3a")));
+      config.ports[0].haha = true;
+      env.bind(ip6("2001:db8:0:1::2a"), EntryKind::Peer, fixture_.locator, ip6("2001:db8:b2::2a"),
+               0);
+      env.bind(ip6("2001:db8:0:1::400"), EntryKind::Global, fixture_.locator,
+               ip6("2001:db8:b2::2a"), 0);
+      env.bind(ip6("2001:db8:0:1::500"), EntryKind::Global, fixture_.locator,
+               ip6("2001:db8:c3::3a"), 1);
+    }
+    if (Input::bit(more, 2)) {
+      env.dead_peers = {0};
+    }
+    config.clamp_tcp_mss = Input::bit(more, 3);
+    if (Input::bit(more, 4)) {
+      config.mtu_to_correspondents = 1300;
+    }
+    if (Input::bit(more, 5)) {
+      config.workers = 2;
+    }
+    if (Input::bit(more, 6)) {
+      config.reassembly = {16, 8192, std::chrono::milliseconds(100)};
+    }
     fixture_.restart();
   }
 
@@ -141,6 +167,7 @@ class World {
     if (kind == Kind::Time) {
       end_burst();
       fixture_.env.time += std::chrono::milliseconds(addresses * 10U);
+      fixture_.pipeline->on_time();
       return;
     }
     if (kind == Kind::End) {
@@ -255,7 +282,8 @@ class World {
   // Everything that came in or was made has ended, once, and was counted so.
   void check_balance() const {
     const HeapEnvironment& env = fixture_.env;
-    require(env.live_packets() == 0, "no packet is left over");
+    const std::uint64_t held = fixture_.pipeline->fragments_held();
+    require(env.live_packets() == held, "no packet is left over, but for fragments that wait");
     require(env.stray_packets() == 0, "no packet ends twice");
     const std::uint64_t dropped =
         std::accumulate(env.drops.begin(), env.drops.end(), std::uint64_t{0});
@@ -268,11 +296,14 @@ class World {
     const std::uint64_t errors =
         counted(Counter::IcmpUnreachableSent) + counted(Counter::IcmpPacketTooBigSent) +
         counted(Counter::IcmpTimeExceededSent) + counted(Counter::IcmpParameterProblemSent);
+    require(counted(Counter::HandedOff) == env.handed_off.size(),
+            "what other workers get is counted");
     require(counted(Counter::Received) + counted(Counter::Injected) == given_ + errors,
             "what comes in is counted");
-    require(given_ + errors + counted(Counter::FragmentsCreated) ==
-                env.transmitted.size() + punted + dropped + env.released,
-            "each packet ends in one way");
+    require(
+        given_ + errors + counted(Counter::FragmentsCreated) ==
+            env.transmitted.size() + punted + dropped + env.released + env.handed_off.size() + held,
+        "each packet ends in one way");
   }
 
   void check_sent(const Transmitted& sent) const {

@@ -6,15 +6,10 @@ from anyhome_lab import plan
 from anyhome_lab.shell import wait_for
 from anyhome_lab.trace import trace
 from anyhome_lab.watch import RouteWatch
+from three_pops_checks import check, cut_link, mend_link, say, settled
 
 # BFD takes 0.9 s. Loaded machines are slow, but what comes after this was not BFD: it was the hold time.
 BEFORE_HOLD_TIME = 6.0
-
-
-def check(good, what):
-    if not good:
-        raise AssertionError(what)
-    print(f"   ok {what}")
 
 
 def nearest_pop(lab):
@@ -46,7 +41,7 @@ def _away_and_back(lab, place, leave, come_back):
         started = time.time()
         leave()
         seconds = watch.seconds_until(started, lambda device: device != place.name)
-        print(f"   {place.router} turned away from {place.name} after {seconds:.2f} s")
+        say(f"{place.router} turned away from {place.name} after {seconds:.2f} s")
         check(seconds < BEFORE_HOLD_TIME, "BFD noticed")
         other = wait_for("another POP", lambda: lab.route_of(place.router))
         check(other in lab.shape.routers, f"packets go on to {other}")
@@ -56,8 +51,8 @@ def _away_and_back(lab, place, leave, come_back):
         started = time.time()
         come_back()
         seconds = watch.seconds_until(started, lambda device: device == place.name)
-        print(f"   {place.router} prefers {place.name} again after {seconds:.2f} s")
-    lab.wait_routes()
+        say(f"{place.router} prefers {place.name} again after {seconds:.2f} s")
+    settled(lab)
 
 
 def killed_pop_and_return(lab):
@@ -79,12 +74,7 @@ def hung_pop_and_return(lab):
 def link_down_and_up(lab):
     """The router loses the link itself, without BFD's help."""
     place = lab.shape.pops[2]
-    router = lab.nodes[place.router]
-
-    def up():
-        router.ip("link", "set", place.name, "up")
-        router.address(place.name, f"{place.router_address}/64")
-    _away_and_back(lab, place, lambda: router.ip("link", "set", place.name, "down"), up)
+    _away_and_back(lab, place, lambda: cut_link(lab, place), lambda: mend_link(lab, place))
 
 
 TESTS = [nearest_pop, nearest_home_agent_is_discovered, killed_pop_and_return, hung_pop_and_return,

@@ -9,7 +9,7 @@ import copy
 from scapy.layers.inet import UDP
 from scapy.layers.inet6 import (HAO, ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6,
                                 IPv6ExtHdrDestOpt, IPv6ExtHdrRouting, MIP6MH_BA, MIP6MH_BU,
-                                MIP6OptAltCoA)
+                                MIP6OptAltCoA, MIP6OptMobNetPrefix)
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 

@@ -58,6 +58,7 @@ class Workplace(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.directory = pathlib.Path(temporary.name)
         self.file_prefix = f"anyhome-test-{os.getpid()}"
+        self.stdin = subprocess.DEVNULL  # of daemons
         self.environment = os.environ | {"RUNTIME_DIRECTORY": temporary.name}
 
     def file(self, name, text):
@@ -78,15 +79,17 @@ class Workplace(unittest.TestCase):
         return ("--no-pci", "--no-huge", "-m", memory, "--lcores", lcores(count), "--file-prefix",
                 self.file_prefix, *more)
 
+    def daemon_command(self, eal=None):
+        return ANYHOMED, *(self.eal("--vdev=net_null0,no-rx=1") if eal is None else eal)
+
     def start_daemon(self, *options, configuration=CONFIGURATION, eal=None, wrapper=()):
         """A daemon that serves; its process. Ended at the end, at the latest."""
         config = self.file("anyhomed.ini", configuration)
-        eal = self.eal("--vdev=net_null0,no-rx=1") if eal is None else eal
         self.log = self.directory / "anyhomed.log"
-        command = [*wrapper, ANYHOMED, *eal, "--", "--config", config, *options]
+        command = [*wrapper, *self.daemon_command(eal), "--", "--config", config, *options]
         with open(self.log, "ab") as log:
             process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log,
-                                       stdin=subprocess.DEVNULL, env=self.environment)
+                                       stdin=self.stdin, env=self.environment)
         self.addCleanup(lambda: (stop(process.pid), process.wait()))
         self.wait_for("the home agent to serve", lambda: self.serving(), process)
         return process

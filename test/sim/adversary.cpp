@@ -41,7 +41,13 @@ class Adversary final : public Watcher {
   }
 
   void on_action(World& world, const Action& action) override {
-    if (action.kind == ActionKind::Replay && !heard_.empty()) {
+    if (action.kind != ActionKind::Replay || heard_.empty()) {
+      return;
+    }
+    if (random_.chance(0.1)) {
+      const PopIndex from = any_pop(world);
+      world.inject_into_link(from, stray(world, from));
+    } else {
       world.inject(action.subject, make(world));
     }
   }
@@ -172,6 +178,13 @@ class Adversary final : public Watcher {
                   kForgedData + random_.below(1000));
     return wrap(plan::locator(any_pop(world)).address(), plan::locator(any_pop(world)).address(),
                 inner);
+  }
+
+  // What a member relays over a link although it is for nobody whom the other side serves.
+  Bytes stray(const World& world, PopIndex from) {
+    const Bytes inner = make_data(plan::correspondent(0, 98), plan::correspondent(0, 99),
+                                  kForgedData + random_.below(1000));
+    return wrap(plan::locator(from).address(), plan::locator(any_pop(world)).address(), inner);
   }
 
   // Data from a mobile node that did not send it, out of a tunnel from where it is not.

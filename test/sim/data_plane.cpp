@@ -47,6 +47,10 @@ class TableEnvironment {
   static void copy_out(const Packet* packet, std::size_t at, std::byte* to, std::size_t size) {
     packet->copy_out(at, to, size);
   }
+  void append(Packet* head, Packet* tail) {
+    head->append(*tail);
+    release(tail);
+  }
   Packet* allocate(std::size_t size) { return hold(std::make_unique<Packet>(Bytes(size))); }
   void drop(Packet* packet, forwarding::DropReason reason) {
     count_drop(reason);
@@ -60,6 +64,10 @@ class TableEnvironment {
     const Bytes frame = packet->bytes();
     outcome->sent.emplace_back(frame.begin() + kLinkHeader, frame.end());
     release(packet);
+  }
+  // There is one worker.
+  void hand_off(Packet* packet, std::uint32_t /*worker*/, std::uint16_t /*port*/) {
+    drop(packet, forwarding::DropReason::HandoffRingFull);
   }
   bool punt(Packet* packet, const forwarding::PuntMetadata& metadata) {
     const Bytes bytes = packet->bytes();
@@ -90,6 +98,9 @@ class TableEnvironment {
   [[nodiscard]] const Adjacency& adjacency(AdjacencyIndex /*index*/) const { return internet_; }
   static const MultipathGroup* groups() { return nullptr; }
   static const Entry* prefix_entry(std::uint32_t /*index*/) { return nullptr; }
+  [[nodiscard]] const Ipv6Address& former_care_of_address(std::uint32_t index) const {
+    return formers[index];
+  }
   [[nodiscard]] bool peer_is_dead(std::uint16_t peer) const {
     return peer < dead_peers.size() && dead_peers[peer];
   }
@@ -106,6 +117,7 @@ class TableEnvironment {
 
   std::unordered_map<Ipv6Address, Entry, AddressHash> entries;
   std::vector<bool> dead_peers;
+  std::vector<Ipv6Address> formers = {Ipv6Address{}};  // 0 is none
   Outcome* outcome = nullptr;
   Instant time;
 
@@ -194,6 +206,11 @@ void DataPlane::apply(const forwarding::ForwardingUpdate& update) {
                set->tunnel_destination, set->path_mtu,
                bound ? forwarding::kNoPeer
                      : machine_->config.peers.find(bytes_of(set->tunnel_destination)));
+    if (set->former_care_of_address != CareOfAddress{}) {
+      entries[set->home_address.address()].former =
+          static_cast<std::uint32_t>(machine_->environment.formers.size());
+      machine_->environment.formers.push_back(set->former_care_of_address.address());
+    }
     refresh_prefixes_of(set->home_address);
   } else if (const auto* remove = std::get_if<forwarding::RemoveBinding>(&update)) {
     bindings_.erase(remove->home_address);

@@ -36,6 +36,15 @@ constexpr std::array kPromises = std::to_array<PromiseInfo>({
     {promise::kNoLoss, "Where the network loses nothing, moves and switches lose nothing either."},
     {promise::kDeath, "Mobile nodes of a dead home agent are registered again within ten seconds."},
     {promise::kClockStep, "Whatever clocks did, at the next Binding Update all is well."},
+    {promise::kAcknowledged,
+     "A peer that has acknowledged a binding knows it, or something newer."},
+    {promise::kDigest,
+     "Nobody asks for a bucket again unless something in it is not as it should be."},
+    {promise::kDeadPop, "Nothing is sent over a link to a home agent that is known to be dead."},
+    {promise::kEffects, "The path is there before the acknowledgement that promises it."},
+    {promise::kLate,
+     "A de-registration that comes to a former primary within ten seconds is answered by status "
+     "0."},
     {promise::kRegistered, "Every mobile node that wants to be registered is."},
     {promise::kAccounted,
      "Every data packet is delivered, or dropped for a reason that has a name."},
@@ -82,7 +91,49 @@ Finding check_at_pop(const World& world, const Mobile& mobile, const Pop& primar
                                           : "believes it at a third one"));
 }
 
+// De-registered: nobody forwards to it any more.
+Finding check_gone(const World& world, const Mobile& mobile) {
+  for (const auto& pop : world.pops()) {
+    if (pop->up() && pop->plane().binding(plan::home(mobile.index())) != nullptr) {
+      return found(world, named(world, promise::kVersions),
+                   fmt::format("mobile{} is at home, but pop{} still forwards to it",
+                               mobile.index(), pop->index()));
+    }
+  }
+  return std::nullopt;
+}
+
+// A mobile router has the prefixes that it said last, and no others.
+Finding check_networks(const World& world, const Mobile& mobile) {
+  const MobilePlan& plan_of = world.scenario().mobiles[mobile.index()];
+  if (plan_of.contested || !mobile.registered_here()) {
+    return std::nullopt;
+  }
+  std::vector<Prefix> wanted = mobile.node().settings().prefixes;
+  std::ranges::sort(wanted);
+  for (const auto& pop : world.pops()) {
+    if (!pop->up()) {
+      continue;
+    }
+    std::vector<Prefix> held;
+    for (const auto& [prefix, owner] : pop->plane().prefixes()) {
+      if (owner == plan::home(mobile.index())) {
+        held.push_back(prefix);
+      }
+    }
+    if (held != wanted) {
+      return found(world, named(world, promise::kRoutes),
+                   fmt::format("pop{} forwards {} prefixes to mobile{}, which has {}", pop->index(),
+                               held.size(), mobile.index(), wanted.size()));
+    }
+  }
+  return std::nullopt;
+}
+
 Finding check_mobile(const World& world, const Mobile& mobile) {
+  if (mobile.node().state() == mobile::State::Home) {
+    return check_gone(world, mobile);
+  }
   if (!mobile.registered_here()) {
     if (world.scenario().mobiles[mobile.index()].contested) {
       return std::nullopt;
@@ -134,11 +185,18 @@ std::vector<std::unique_ptr<Watcher>> make_watchers(const Scenario& scenario) {
   watchers.push_back(watch_tunnels());
   watchers.push_back(watch_identifiers());
   watchers.push_back(watch_service());
+  watchers.push_back(watch_effects());
+  watchers.push_back(watch_late_deregistrations());
+  watchers.push_back(watch_acknowledged());
   switch (scenario.theme) {
     case Theme::Calm:
       watchers.push_back(watch_losses());
       watchers.push_back(watch_switches());
       watchers.push_back(watch_readiness());
+      watchers.push_back(watch_digests());
+      break;
+    case Theme::Fast:
+      watchers.push_back(watch_digests());
       break;
     case Theme::Crosswise:
       watchers.push_back(watch_switches());
@@ -167,6 +225,9 @@ std::vector<std::unique_ptr<Watcher>> make_watchers(const Scenario& scenario) {
 Finding find_unrest(const World& world) {
   for (const Mobile& mobile : world.mobiles()) {
     if (auto finding = check_mobile(world, mobile)) {
+      return finding;
+    }
+    if (auto finding = check_networks(world, mobile)) {
       return finding;
     }
   }

@@ -39,6 +39,14 @@ void Mobile::move(const Now& now, unsigned network, Duration linger, MobileOutpu
   sort(effects, output);
 }
 
+void Mobile::restart(const Now& now, const mobile::Settings& settings, std::uint64_t seed,
+                     MobileOutput& output) {
+  node_ = mobile::MobileNode(settings, seed);
+  if (network_) {
+    move(now, *network_, {}, output);
+  }
+}
+
 bool Mobile::reachable_at(const Ipv6Address& care_of, Instant now) const {
   if (network_ && plan::care_of(*network_, index_).address() == care_of) {
     return true;

@@ -37,6 +37,9 @@ class Mobile {
   // Changes the access network. What arrives at the old care-of address still reaches the mobile
   // node until `linger` has passed, as with two radios.
   void move(const Now& now, unsigned network, Duration linger, MobileOutput& output);
+  // Starts anew with other settings, where it is.
+  void restart(const Now& now, const mobile::Settings& settings, std::uint64_t seed,
+               MobileOutput& output);
   // Whether a packet for this care-of address reaches the mobile node.
   [[nodiscard]] bool reachable_at(const Ipv6Address& care_of, Instant now) const;
 

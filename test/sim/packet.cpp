@@ -154,6 +154,26 @@ std::optional<DataView> find_data(ByteView packet) {
   return DataView{reader.u64(), header->source, header->destination};
 }
 
+std::optional<Acknowledgement> find_acknowledgement(ByteView packet) {
+  const auto header = wire::Ipv6Header::parse(packet);
+  if (!header || header->next_header != protocol::kRouting) {
+    return std::nullopt;
+  }
+  const ByteView rest = packet.subspan(wire::kIpv6HeaderSize);
+  const auto home = wire::parse_type2_routing_header(rest);
+  if (!home || std::to_integer<std::uint8_t>(rest[0]) != protocol::kMobility ||
+      rest.size() < wire::kType2RoutingHeaderSize + 12) {
+    return std::nullopt;
+  }
+  const ByteView message = rest.subspan(wire::kType2RoutingHeaderSize);
+  if (std::to_integer<std::uint8_t>(message[2]) != wire::mh_type::kBindingAcknowledgement) {
+    return std::nullopt;
+  }
+  const auto answer = wire::parse_binding_acknowledgement(message);
+  return answer ? std::optional(Acknowledgement{*home, answer->status, answer->lifetime})
+                : std::nullopt;
+}
+
 std::string describe(ByteView packet) {
   const auto header = wire::Ipv6Header::parse(packet);
   if (!header) {

@@ -11,6 +11,7 @@
 
 #include "common/address.h"
 #include "common/bytes.h"
+#include "common/wire/mobility.h"
 
 namespace anyhome::sim {
 
@@ -38,6 +39,18 @@ std::optional<DataView> find_data(ByteView packet);
 
 // The innermost packet of tunnels without extension headers; `packet` itself when there is none.
 ByteView innermost(ByteView packet);
+
+// A Binding Acknowledgement that goes by type 2 routing header.
+struct Acknowledgement {
+  HomeAddress home_address;
+  wire::BindingStatus status = wire::BindingStatus::Accepted;
+  Lifetime lifetime;
+
+  [[nodiscard]] bool is_registration() const {
+    return wire::is_accepted(status) && !lifetime.is_zero();
+  }
+};
+std::optional<Acknowledgement> find_acknowledgement(ByteView packet);
 
 // "2001:db8:..::1 > 2001:db8:..::2 [binding-update 17]" for histories.
 std::string describe(ByteView packet);

@@ -65,6 +65,10 @@ void Pop::run(const Now& now, const control::Effects& effects, PopOutput& output
   for (const control::Effect& effect : effects.list()) {
     Outcome outcome;
     if (const auto* packet = std::get_if<control::SendPacket>(&effect)) {
+      const auto answer = find_acknowledgement(effects.bytes(*packet));
+      if (answer && answer->is_registration() && !is_forwarded(answer->home_address)) {
+        output.premature = answer->home_address;
+      }
       plane_->originate(now.instant, false, effects.bytes(*packet), outcome);
     } else if (const auto* data = std::get_if<control::ForwardPacket>(&effect)) {
       plane_->originate(now.instant, true, effects.bytes(*data), outcome);
@@ -84,6 +88,11 @@ void Pop::run(const Now& now, const control::Effects& effects, PopOutput& output
     }
     settle(now, outcome, {}, std::nullopt, output);
   }
+}
+
+bool Pop::is_forwarded(const HomeAddress& home_address) const {
+  const forwarding::SetBinding* set = plane_->binding(home_address);
+  return set != nullptr && set->kind == forwarding::BindingKind::Bound;
 }
 
 // Sends what is to be sent and hands to the core what is its; `data` is the packet that all of it

@@ -31,6 +31,8 @@ struct PopOutput {
   std::vector<Ended> ended;
   // A data packet that has neither gone on nor ended: a fault.
   std::optional<DataId> vanished;
+  // A registration that was acknowledged when its path was not there yet.
+  std::optional<HomeAddress> premature;
   bool core_ran = false;  // the control core had a part in it
 };
 
@@ -66,6 +68,8 @@ class Pop {
     std::uint8_t visits = 0;
   };
   void run(const Now& now, const control::Effects& effects, PopOutput& output);
+  // Packets for it go to a care-of address from here.
+  [[nodiscard]] bool is_forwarded(const HomeAddress& home_address) const;
   void settle(const Now& now, Outcome& outcome, Past past, std::optional<DataId> data,
               PopOutput& output);
 

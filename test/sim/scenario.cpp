@@ -25,11 +25,13 @@ constexpr std::array kThemes = std::to_array<ThemeInfo>({
     {Theme::DeafPeer, "deaf-peer", "a peer that answers HELLOs and nothing else"},
     {Theme::Forgetful, "forgetful", "a peer that acknowledges only part of what it was told"},
     {Theme::Routers, "routers", "mobile routers with prefixes, some claimed twice"},
+    {Theme::Partition, "partition", "home agents out of reach for longer than bindings live"},
 });
 
-constexpr std::array<std::string_view, 14> kActionNames = {
-    "move", "deregister",     "register",          "start",  "crash",  "drain", "undrain", "cut",
-    "mend", "step-pop-clock", "step-mobile-clock", "replay", "deafen", "calm"};
+constexpr std::array<std::string_view, 15> kActionNames = {
+    "move",   "deregister", "register", "reconfigure", "start",          "crash",
+    "drain",  "undrain",    "cut",      "mend",        "step-pop-clock", "step-mobile-clock",
+    "replay", "deafen",     "calm"};
 
 struct Numbers {
   unsigned least = 0;
@@ -65,6 +67,7 @@ class Author {
       if (random_.chance(0.5)) {
         mobile.home_agent = static_cast<PopIndex>(random_.below(pops));
       }
+      mobile.switch_deregisters = random_.chance(0.3);
       mobile.lifetime_units = static_cast<std::uint16_t>(draw(lifetimes));
     }
   }
@@ -140,6 +143,40 @@ class Author {
   std::uint32_t any_pop() {
     return static_cast<std::uint32_t>(random_.below(scenario_.topology.pops));
   }
+  // Nobody reaches it, and it reaches nobody.
+  void isolate(Times when, Times how_long) {
+    const Duration at = draw(when);
+    const Duration time = draw(how_long);
+    const PopIndex pop = any_pop();
+    for (PopIndex other = 0; other < scenario_.topology.pops; ++other) {
+      if (other != pop) {
+        add(at, ActionKind::Cut, pop, other);
+        add(at, ActionKind::Cut, other, pop);
+        add(at + time, ActionKind::Mend, pop, other);
+        add(at + time, ActionKind::Mend, other, pop);
+      }
+    }
+  }
+
+  // Some leave for good while it is eventful.
+  void departures(Times when) {
+    for (std::uint32_t mobile = 0; mobile < scenario_.mobiles.size(); ++mobile) {
+      if (random_.chance(0.15)) {
+        const Duration at = draw(when);
+        std::erase_if(scenario_.actions, [&](const Action& action) {
+          return action.kind == ActionKind::Move && action.subject == mobile && action.at > at;
+        });
+        add(at, ActionKind::Deregister, mobile);
+      }
+    }
+  }
+
+  [[nodiscard]] bool departs(std::uint32_t mobile) const {
+    return std::ranges::any_of(scenario_.actions, [&](const Action& action) {
+      return action.kind == ActionKind::Deregister && action.subject == mobile;
+    });
+  }
+
   PopIndex other_pop(PopIndex pop) {
     const unsigned pops = scenario_.topology.pops;
     return (pop + draw(Numbers{1, pops - 1})) % pops;
@@ -219,6 +256,7 @@ void rough(Author& author, Scenario& scenario, Random& random) {
   author.flows(seconds(12), milliseconds(500));
   author.moves(seconds(15), seconds(80), seconds(2), seconds(30));
   const Duration last = seconds(70);
+  author.departures({seconds(40), seconds(79)});
   for (unsigned i = author.draw({0, 3}); i > 0; --i) {
     author.crash({seconds(15), last}, {milliseconds(200), seconds(25)});
   }
@@ -234,8 +272,11 @@ void rough(Author& author, Scenario& scenario, Random& random) {
   for (unsigned i = author.draw({0, 3}); i > 0; --i) {
     const Duration at = author.draw({seconds(20), last});
     const std::uint32_t mobile = author.any_mobile();
-    author.add(at, ActionKind::Deregister, mobile);
-    author.add(at + author.draw({milliseconds(100), seconds(10)}), ActionKind::Register, mobile);
+    const Duration again = at + author.draw({milliseconds(100), seconds(10)});
+    if (!author.departs(mobile)) {
+      author.add(at, ActionKind::Deregister, mobile);
+      author.add(again, ActionKind::Register, mobile);
+    }
   }
   author.endings(seconds(80), kSettleWithCrashes, kWatch, random.chance(0.25));
 }
@@ -393,6 +434,10 @@ void routers(Author& author, Scenario& scenario, Random& random) {
       for (unsigned i = author.draw({1, 3}); i > 0; --i) {
         plan.networks.push_back(mobile * 4 + i);
       }
+      if (random.chance(0.3)) {
+        plan.later_networks = {mobile * 4 + 2, mobile * 4 + 3};
+        author.add(author.draw({seconds(20), seconds(65)}), ActionKind::Reconfigure, mobile);
+      }
       if (random.chance(0.2)) {  // somebody else's
         plan.networks.push_back(((mobile + 1) % mobiles) * 4 + 1);
         plan.contested = true;
@@ -410,9 +455,26 @@ void routers(Author& author, Scenario& scenario, Random& random) {
   author.endings(seconds(70), kSettleWithCrashes, kWatch, random.chance(0.25));
 }
 
+void partition(Author& author, Scenario& scenario, Random& random) {
+  author.people({2, 5}, {3, 8}, {kShortLife, kLongestShortLife});
+  author.authentication();
+  scenario.haha = {random.unit() * 0.1, random.unit() * 0.1,
+                   random.between(milliseconds(0), milliseconds(100))};
+  author.start_pops(seconds(1));
+  author.attach_mobiles(seconds(4), seconds(6));
+  author.flows(seconds(10), milliseconds(500));
+  author.moves(seconds(12), seconds(120), seconds(3), seconds(30));
+  author.departures({seconds(30), seconds(119)});
+  for (unsigned i = author.draw({1, 2}); i > 0; --i) {
+    author.isolate({seconds(15), seconds(60)}, {seconds(20), seconds(90)});
+  }
+  author.endings(seconds(120), kSettleWithCrashes, kWatch, random.chance(0.25));
+}
+
 using Write = void (*)(Author&, Scenario&, Random&);
-constexpr std::array<Write, kThemes.size()> kWriters = {
-    calm, rough, fast, death, boot, clocks, crosswise, adversary, deaf_peer, forgetful, routers};
+constexpr std::array<Write, kThemes.size()> kWriters = {calm,      rough,     fast,      death,
+                                                        boot,      clocks,    crosswise, adversary,
+                                                        deaf_peer, forgetful, routers,   partition};
 
 }  // namespace
 

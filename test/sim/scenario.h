@@ -33,6 +33,7 @@ enum class Theme : std::uint8_t {
   DeafPeer,   // a peer that answers HELLOs and nothing else (I9)
   Forgetful,  // a peer that acknowledges only part of what it was told (I8)
   Routers,    // mobile routers with prefixes, some of them claimed twice (I3)
+  Partition,  // home agents that cannot reach each other for longer than bindings live
 };
 struct ThemeInfo {
   Theme theme;
@@ -53,6 +54,7 @@ enum class ActionKind : std::uint8_t {
   Move,             // mobile node `subject` to access network `object`
   Deregister,       // mobile node
   Register,         // mobile node, again
+  Reconfigure,      // mobile node, restarted with its later prefixes
   Start,            // POP, empty
   Crash,            // POP
   Drain,            // POP
@@ -92,8 +94,10 @@ struct Flow {
 struct MobilePlan {
   std::optional<PopIndex> home_agent;  // nullopt: found by discovery
   bool router = false;
-  std::vector<std::uint32_t> networks;  // numbers of its mobile networks
-  bool contested = false;               // one of them is another's, too: it may be refused
+  std::vector<std::uint32_t> networks;        // numbers of its mobile networks
+  std::vector<std::uint32_t> later_networks;  // after Reconfigure
+  bool switch_deregisters = false;            // follows RFC 5142 §6.1 to the letter
+  bool contested = false;                     // one of them is another's, too: it may be refused
   std::uint16_t lifetime_units = 75;
   Duration clock_offset{};
 };

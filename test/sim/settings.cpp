@@ -63,7 +63,7 @@ config::HomeAgent home_agent_config(const Scenario& scenario, PopIndex pop) {
   return config;
 }
 
-mobile::Settings mobile_settings(const Scenario& scenario, std::uint32_t mobile) {
+mobile::Settings mobile_settings(const Scenario& scenario, std::uint32_t mobile, bool later) {
   const MobilePlan& plan_of = scenario.mobiles[mobile];
   mobile::Settings settings;
   settings.home_address = plan::home(mobile);
@@ -72,9 +72,10 @@ mobile::Settings mobile_settings(const Scenario& scenario, std::uint32_t mobile)
     settings.home_agent = plan::agent(*plan_of.home_agent);
   }
   settings.lifetime = Lifetime(plan_of.lifetime_units);
+  settings.switch_deregisters = plan_of.switch_deregisters;
   if (plan_of.router) {
     settings.mobile_router = mobile::MobileRouterMode::Explicit;
-    for (const std::uint32_t network : plan_of.networks) {
+    for (const std::uint32_t network : later ? plan_of.later_networks : plan_of.networks) {
       settings.prefixes.push_back(plan::mobile_network(network));
     }
   }

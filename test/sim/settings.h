@@ -8,6 +8,8 @@
 namespace anyhome::sim {
 
 config::HomeAgent home_agent_config(const Scenario& scenario, PopIndex pop);
-mobile::Settings mobile_settings(const Scenario& scenario, std::uint32_t mobile);
+// `later`: as after Reconfigure.
+mobile::Settings mobile_settings(const Scenario& scenario, std::uint32_t mobile,
+                                 bool later = false);
 
 }  // namespace anyhome::sim

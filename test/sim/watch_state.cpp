@@ -170,6 +170,78 @@ class LifetimeWatcher final : public Watcher {
   std::map<std::pair<HomeAddress, std::uint64_t>, Instant> granted_;
 };
 
+// ---- I8: what acknowledgements are worth
+// --------------------------------------------------------------
+
+class AcknowledgementWatcher final : public Watcher {
+ public:
+  void after_pop(World& world, PopIndex index, const PopOutput&) override {
+    // Every pair in turn, often enough to catch it while it lasts.
+    if (world.now() < next_) {
+      return;
+    }
+    next_ = world.now() + std::chrono::milliseconds(500);
+    const Pop& pop = *world.pops()[index];
+    if (!pop.up()) {
+      return;
+    }
+    for (const control::PeerState& peer : pop.agent().peers()) {
+      const Pop& other = *world.pops()[plan::locate(peer.config->locator.address()).index];
+      const bool all_told =
+          peer.up && peer.stream.idle() && peer.dumps.empty() && peer.refused.empty();
+      if (all_told && other.up() && other.agent().boot_epoch() == peer.epoch &&
+          has_asked(other, pop)) {
+        compare(world, pop, other);
+      }
+    }
+  }
+
+ private:
+  // Copies end up to a unit and a delay before the binding.
+  static constexpr Duration kEnd = std::chrono::seconds(10);
+
+  // After a start nothing is told to it before it has asked, and got the end of the answer.
+  static bool has_asked(const Pop& other, const Pop& owner) {
+    return std::ranges::any_of(other.agent().peers(), [&](const control::PeerState& peer) {
+      return peer.config->locator == owner.config().locator && peer.dump_finished;
+    });
+  }
+
+  static void compare(World& world, const Pop& owner, const Pop& other) {
+    for_each_binding(owner, [&](const Binding& binding) {
+      if (!binding.registered() || binding.told_until < world.now() + kEnd) {
+        return;
+      }
+      const Binding* copy = other.agent().bindings().find(binding.home_address);
+      if (copy == nullptr || copy->version < binding.version) {
+        world.fail(std::string(promise::kAcknowledged),
+                   fmt::format("pop{} has acknowledged to pop{} what it {} of {}", other.index(),
+                               owner.index(), copy == nullptr ? "does not know" : "knows too old",
+                               binding.home_address.to_string()));
+      }
+    });
+  }
+
+  Instant next_;
+};
+
+// ---- I7: digests
+// -------------------------------------------------------------------------------------
+
+// For runs in which no state is lost: any difference is only that something is on its way.
+class DigestWatcher final : public Watcher {
+ public:
+  void after_pop(World& world, PopIndex index, const PopOutput& output) override {
+    for (const control::Note& note : output.notes) {
+      if (note.kind == control::NoteKind::DigestMismatch) {
+        world.fail(std::string(promise::kDigest),
+                   fmt::format("pop{} asks its peer number {} for bucket {}", index, note.peer,
+                               note.value));
+      }
+    }
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Watcher> watch_routes() { return std::make_unique<RouteWatcher>(); }
@@ -177,5 +249,7 @@ std::unique_ptr<Watcher> watch_versions() { return std::make_unique<VersionWatch
 std::unique_ptr<Watcher> watch_lifetimes(Duration longest_delay) {
   return std::make_unique<LifetimeWatcher>(longest_delay);
 }
+std::unique_ptr<Watcher> watch_acknowledged() { return std::make_unique<AcknowledgementWatcher>(); }
+std::unique_ptr<Watcher> watch_digests() { return std::make_unique<DigestWatcher>(); }
 
 }  // namespace anyhome::sim

@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "common/wire/extension.h"
 #include "common/wire/haha.h"
 #include "common/wire/icmpv6.h"
 #include "test/sim/address_plan.h"
@@ -44,6 +43,9 @@ class TunnelWatcher final : public Watcher {
                  fmt::format("pop{} relays {}, which has come over {} links", from.index,
                              describe(packet.bytes), packet.links));
     }
+    if (where.place == Place::Pop) {
+      check_alive(world, from.index, where.index, packet);
+    }
     if (where.place == Place::Access) {
       check_primary(world, from.index, *header, packet);
     }
@@ -52,6 +54,16 @@ class TunnelWatcher final : public Watcher {
  private:
   static constexpr unsigned kMostLinks = 4;  // entry, and three relays
   static constexpr unsigned kMostVisits = 9;
+
+  static void check_alive(World& world, PopIndex from, PopIndex to, const Packet& packet) {
+    for (const control::PeerState& peer : world.pops()[from]->agent().peers()) {
+      if (peer.config->locator == plan::locator(to) && !peer.up) {
+        world.fail(std::string(promise::kDeadPop),
+                   fmt::format("pop{} knows that pop{} is dead and sends {}", from, to,
+                               describe(packet.bytes)));
+      }
+    }
+  }
 
   static void check_primary(World& world, PopIndex index, const wire::Ipv6Header& outer,
                             const Packet& packet) {
@@ -265,32 +277,75 @@ class ServiceWatcher final : public Watcher {
     if (!header || header->source != pop.config().address.address()) {
       return;
     }
-    ByteView rest = ByteView(packet.bytes).subspan(wire::kIpv6HeaderSize);
+    const ByteView rest = ByteView(packet.bytes).subspan(wire::kIpv6HeaderSize);
     if (header->next_header == protocol::kIcmpv6 && !rest.empty() &&
         std::to_integer<std::uint8_t>(rest[0]) == wire::icmpv6::kHomeAgentDiscoveryReply) {
       world.fail(std::string(promise::kNotServing),
                  fmt::format("pop{} answers discovery: {}", pop.index(), describe(packet.bytes)));
     }
-    const auto home = header->next_header == protocol::kRouting
-                          ? wire::parse_type2_routing_header(rest)
-                          : std::nullopt;
-    if (!home) {
-      return;
-    }
-    rest = rest.subspan(wire::kType2RoutingHeaderSize);
-    if (std::to_integer<std::uint8_t>(rest[2]) != wire::mh_type::kBindingAcknowledgement) {
-      return;
-    }
-    const auto answer = wire::parse_binding_acknowledgement(rest);
-    if (answer && wire::is_accepted(answer->status) && !answer->lifetime.is_zero() &&
-        !before.registered.contains(*home)) {
-      world.fail(
-          std::string(promise::kNotServing),
-          fmt::format("pop{} does not serve and accepts {}", pop.index(), home->to_string()));
+    const auto answer = find_acknowledgement(packet.bytes);
+    if (answer && answer->is_registration() && !before.registered.contains(answer->home_address)) {
+      world.fail(std::string(promise::kNotServing),
+                 fmt::format("pop{} does not serve and accepts {}", pop.index(),
+                             answer->home_address.to_string()));
     }
   }
 
   std::map<PopIndex, Before> before_;
+};
+
+// ---- The order of effects
+// -----------------------------------------------------------------------------
+
+class EffectWatcher final : public Watcher {
+ public:
+  void after_pop(World& world, PopIndex index, const PopOutput& output) override {
+    if (output.premature) {
+      world.fail(std::string(promise::kEffects),
+                 fmt::format("pop{} acknowledges {} before it forwards to it", index,
+                             output.premature->to_string()));
+    }
+  }
+};
+
+// ---- Late de-registrations (rulings §6)
+// ---------------------------------------------------------------
+
+class LateWatcher final : public Watcher {
+ public:
+  void after_pop(World& world, PopIndex index, const PopOutput& output) override {
+    const Pop& pop = *world.pops()[index];
+    for (const control::Note& note : output.notes) {
+      if (note.kind == control::NoteKind::Yielded) {
+        yielded_[{index, pop.incarnation(), note.home_address}] = world.now();
+      }
+    }
+    for (const Packet& packet : output.sent) {
+      const auto answer = find_acknowledgement(packet.bytes);
+      const auto yielded =
+          answer ? yielded_.find({index, pop.incarnation(), answer->home_address}) : yielded_.end();
+      // One that has de-registered at its new home agent as well has nothing to lose.
+      if (yielded != yielded_.end() && is_global(pop, answer->home_address) &&
+          answer->status == wire::BindingStatus::NotHomeAgentForMobileNode &&
+          world.now() - yielded->second < kFormerTime) {
+        world.fail(
+            std::string(promise::kLate),
+            fmt::format("pop{} was the primary of {} {:.1f} s ago and answers by status 133", index,
+                        answer->home_address.to_string(),
+                        std::chrono::duration<double>(world.now() - yielded->second).count()));
+      }
+    }
+  }
+
+ private:
+  static bool is_global(const Pop& pop, const HomeAddress& home_address) {
+    const control::Binding* binding =
+        pop.up() ? pop.agent().bindings().find(home_address) : nullptr;
+    return binding != nullptr && binding->global();
+  }
+
+  static constexpr Duration kFormerTime = std::chrono::seconds(10);
+  std::map<std::tuple<PopIndex, std::uint32_t, HomeAddress>, Instant> yielded_;
 };
 
 }  // namespace
@@ -299,5 +354,7 @@ std::unique_ptr<Watcher> watch_tunnels() { return std::make_unique<TunnelWatcher
 std::unique_ptr<Watcher> watch_identifiers() { return std::make_unique<IdentifierWatcher>(); }
 std::unique_ptr<Watcher> watch_silence() { return std::make_unique<SilenceWatcher>(); }
 std::unique_ptr<Watcher> watch_service() { return std::make_unique<ServiceWatcher>(); }
+std::unique_ptr<Watcher> watch_effects() { return std::make_unique<EffectWatcher>(); }
+std::unique_ptr<Watcher> watch_late_deregistrations() { return std::make_unique<LateWatcher>(); }
 
 }  // namespace anyhome::sim

@@ -22,11 +22,15 @@ void for_each_binding(const Pop& pop, Visit visit) {
 std::unique_ptr<Watcher> watch_routes();
 std::unique_ptr<Watcher> watch_versions();
 std::unique_ptr<Watcher> watch_lifetimes(Duration longest_delay);
+std::unique_ptr<Watcher> watch_acknowledged();
+std::unique_ptr<Watcher> watch_digests();
 // watch_wire.cpp
 std::unique_ptr<Watcher> watch_tunnels();
 std::unique_ptr<Watcher> watch_identifiers();
 std::unique_ptr<Watcher> watch_silence();
 std::unique_ptr<Watcher> watch_service();
+std::unique_ptr<Watcher> watch_effects();
+std::unique_ptr<Watcher> watch_late_deregistrations();
 // watch_progress.cpp
 std::unique_ptr<Watcher> watch_losses();
 std::unique_ptr<Watcher> watch_switches();

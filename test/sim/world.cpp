@@ -130,6 +130,13 @@ void World::inject(SiteIndex site, Bytes packet) {
   network_.send(now_, {EndKind::Site, site}, std::move(forged));
 }
 
+void World::inject_into_link(PopIndex from, Bytes packet) {
+  history_.add(now_, "pop{} strays: {}", from, history_.wanted() ? describe(packet) : "");
+  Packet forged{std::move(packet)};
+  forged.forged = true;
+  network_.send(now_, {EndKind::Pop, from}, std::move(forged));
+}
+
 void World::arrive(Transit transit) {
   if (transit.to.kind == EndKind::Pop) {
     arrive_at_pop(transit);
@@ -310,6 +317,7 @@ void World::act(const Action& action) {
     case ActionKind::Move:
     case ActionKind::Deregister:
     case ActionKind::Register:
+    case ActionKind::Reconfigure:
       act_on_mobile(action);
       break;
     case ActionKind::Start:
@@ -348,6 +356,8 @@ void World::act_on_mobile(const Action& action) {
     mobile.move(now, action.object, scenario_.linger, output);
   } else if (action.kind == ActionKind::Deregister) {
     mobile.deregister(now, output);
+  } else if (action.kind == ActionKind::Reconfigure) {
+    mobile.restart(now, mobile_settings(scenario_, action.subject, true), random_.next(), output);
   } else {
     mobile.register_now(now, output);
   }

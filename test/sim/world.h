@@ -87,6 +87,8 @@ class World {
 
   // An adversary's packet, from a site.
   void inject(SiteIndex site, Bytes packet);
+  // A packet that a member should never have put into one of its links.
+  void inject_into_link(PopIndex from, Bytes packet);
   void stop_flows() { flows_running_ = false; }
 
   // Data packets with numbers from here on are nobody's whom the ledger knows.

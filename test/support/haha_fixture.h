@@ -2,6 +2,8 @@
 // registered with them, and HAHA links on port 0 only.
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include "test/support/pipeline_fixture.h"
 
 namespace anyhome::test {

@@ -36,6 +36,7 @@ void HeapEnvironment::forget() {
   counters = {};
   transmitted.clear();
   punted.clear();
+  handed_off.clear();
   trace_lines.clear();
   released = 0;
 }

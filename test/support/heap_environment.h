@@ -22,6 +22,11 @@ struct Transmitted {
   std::uint16_t port = 0;
   Bytes frame;
 };
+struct HandedOff {
+  std::uint32_t worker = 0;
+  std::uint16_t port = 0;
+  Bytes frame;
+};
 struct Punted {
   forwarding::PuntMetadata metadata;
   Bytes bytes;
@@ -44,6 +49,10 @@ class HeapEnvironment {
   static void copy_out(const Packet* packet, std::size_t at, std::byte* to, std::size_t size) {
     packet->copy_out(at, to, size);
   }
+  void append(Packet* head, Packet* tail) {
+    head->append(*tail);
+    remove(tail);
+  }
   Packet* allocate(std::size_t size) {
     if (allocations_left == 0) {
       return nullptr;
@@ -63,6 +72,16 @@ class HeapEnvironment {
   }
   void transmit(std::uint16_t port, Packet* packet) {
     transmitted.push_back({port, packet->bytes()});
+    remove(packet);
+  }
+  void hand_off(Packet* packet, std::uint32_t worker, std::uint16_t port) {
+    if (handoff_ring_left == 0) {
+      drop(packet, forwarding::DropReason::HandoffRingFull);
+      return;
+    }
+    --handoff_ring_left;
+    count(forwarding::Counter::HandedOff, 1);
+    handed_off.push_back({worker, port, packet->bytes()});
     remove(packet);
   }
   bool punt(Packet* packet, const forwarding::PuntMetadata& metadata) {
@@ -90,6 +109,9 @@ class HeapEnvironment {
   [[nodiscard]] const dataplane::Entry* prefix_entry(std::uint32_t index) const {
     return prefix_entries[index];
   }
+  [[nodiscard]] const Ipv6Address& former_care_of_address(std::uint32_t index) const {
+    return former_care_of_addresses.at(index);
+  }
   [[nodiscard]] bool peer_is_dead(std::uint16_t peer) const { return dead_peers.contains(peer); }
   [[nodiscard]] bool has_routed_prefixes() const { return !prefix_entries.empty(); }
 
@@ -107,9 +129,12 @@ class HeapEnvironment {
     packets_.push_back(std::make_unique<Packet>(bytes));
     return packets_.back().get();
   }
-  // As a driver gives it out of several buffers: `first` bytes in the first one.
-  Packet* add_chain(ByteView bytes, std::size_t first) {
-    Packet* packet = add(bytes.first(std::min(first, bytes.size())));
+  // As a driver gives it out of several buffers: `first` bytes in the first one, which has room for
+  // `tailroom` more.
+  Packet* add_chain(ByteView bytes, std::size_t first, std::size_t tailroom = 256) {
+    packets_.push_back(
+        std::make_unique<Packet>(bytes.first(std::min(first, bytes.size())), tailroom));
+    Packet* packet = packets_.back().get();
     packet->append_segment(bytes.subspan(packet->length()));
     return packet;
   }
@@ -130,10 +155,12 @@ class HeapEnvironment {
   std::array<std::uint64_t, forwarding::kCounterCount> counters{};
   std::vector<Transmitted> transmitted;
   std::vector<Punted> punted;
+  std::vector<HandedOff> handed_off;
   std::vector<std::string> trace_lines;
   std::uint64_t released = 0;
   std::size_t allocations_left = 1000;
   std::size_t punt_ring_left = 1000;
+  std::size_t handoff_ring_left = 1000;
   Instant time{std::chrono::seconds(100)};
 
   std::map<Ipv6Address, dataplane::Entry> bindings;
@@ -143,6 +170,7 @@ class HeapEnvironment {
   std::vector<dataplane::MultipathGroup> multipath;
   std::vector<const dataplane::Entry*> prefix_entries;
   std::set<std::uint16_t> dead_peers;
+  std::map<std::uint32_t, Ipv6Address> former_care_of_addresses;
   std::set<dataplane::AdjacencyIndex> used;
 
  private:

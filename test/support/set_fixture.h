@@ -62,6 +62,8 @@ class SetFixture {
   void restart(unsigned i);
   // A member that is down gets nothing and does nothing.
   void kill(unsigned i) { alive_[i] = false; }
+  // A member that stood still goes on with what it knew: its timers come first.
+  void wake(unsigned i) { alive_[i] = true; }
 
   // Time passes; everything due happens in its order.
   void run_for(Duration duration);

@@ -199,6 +199,34 @@ TEST_CASE("replay protection by timestamp", "[authentication]") {
   }
 }
 
+TEST_CASE("a clock that was set back goes on from the last accepted timestamp",
+          "[authentication][I15]") {
+  config::HomeAgent config = secure_config();
+  config.replay_protection = config::ReplayProtection::Timestamp;
+  HomeAgentFixture fixture(config);
+  const auto signing = [](NtpTimestamp stamp) { return Signing{.timestamp = stamp}; };
+  for (const Duration step : {Duration(-1h), Duration(-24h * 365 * 50), Duration(1h)}) {
+    const NtpTimestamp before = NtpTimestamp::from(fixture.now.wall);
+    REQUIRE(fixture.update(signed_update(1, signing(before))) == BindingStatus::Accepted);
+    fixture.now.wall += step;
+    fixture.run_for(1s);
+    // The answer to a stamp by the right clock says which one is good, and that one is.
+    const NtpTimestamp right{before.value + (100ULL << 32U)};
+    const auto first = fixture.update(signed_update(2, signing(right)));
+    CHECK(first == BindingStatus::IdentificationMismatch);
+    const auto told = fixture.acknowledgement()->options.replay_protection;
+    REQUIRE(told);
+    CHECK(fixture.update(signed_update(3, signing(*told))) == BindingStatus::Accepted);
+    // Still nothing twice, and nothing old.
+    CHECK(fixture.update(signed_update(4, signing(*told))) ==
+          BindingStatus::IdentificationMismatch);
+    CHECK(fixture.update(signed_update(5, signing(before))) ==
+          BindingStatus::IdentificationMismatch);
+    fixture.now.wall -= step;
+    fixture.run_for(1h);
+  }
+}
+
 TEST_CASE("status 135 answers are signed too", "[authentication]") {
   HomeAgentFixture fixture(secure_config());
   fixture.update(signed_update(5));

@@ -216,3 +216,34 @@ TEST_CASE("option names are unique, and a slip of the finger is recognized", "[c
   CHECK(similar_option("port.wan.adress") == "port.*.address");
   CHECK(similar_option("completely-different").empty());
 }
+
+TEST_CASE("options of reassembly and of the workers' sharing", "[config]") {
+  const DataPath defaults;
+  CHECK(defaults.handoff);
+  CHECK(defaults.reassembly_datagrams == 128);
+  const Config config = configured({{"handoff", "off"},
+                                    {"reassembly-datagrams", "64"},
+                                    {"reassembly-bytes", "1000000"},
+                                    {"reassembly-timeout", "500"}});
+  CHECK_FALSE(config.data_path.handoff);
+  CHECK(config.data_path.reassembly_datagrams == 64);
+  CHECK(config.data_path.reassembly_bytes == 1000000);
+  CHECK(config.data_path.reassembly_timeout == std::chrono::milliseconds(500));
+  for (const auto& [key, shown] : {std::pair("handoff", "no"),
+                                   {"reassembly-datagrams", "64"},
+                                   {"reassembly-bytes", "1000000"},
+                                   {"reassembly-timeout", "500"}}) {
+    CHECK(find_option(key).option->show(config, "") == shown);
+  }
+  for (const auto& [key, value] : {std::pair("handoff", "perhaps"),
+                                   {"reassembly-datagrams", "70000"},
+                                   {"reassembly-bytes", "1000"},
+                                   {"reassembly-timeout", "99"}}) {
+    Config unchanged;
+    CHECK_FALSE(find_option(key).option->set(unchanged, "", value).has_value());
+  }
+  // Room for as many packets of the largest MTU as there are to be datagrams.
+  CHECK(mistakes_with("reassembly-datagrams", "2000") == "reassembly-bytes");
+  CHECK(mistakes_with("reassembly-datagrams", "0").empty());
+  CHECK(mistakes_with("port.wan.mtu", "9600").empty());
+}

@@ -111,6 +111,21 @@ TEST_CASE("what a HELLO must have, one row a rule",
   }
 }
 
+TEST_CASE("no HELLO goes to a peer of another group, until it says ours", "[hello][R22]") {
+  SetFixture set(2, false);
+  set.restart(0);
+  wire::HaHello other = good_hello(10);
+  other.group_id = 8;
+  set.send_message(0, member_locator(1), other);
+  set.messages.clear();
+  set.run_for(5s);
+  CHECK(hellos(set, 0, 1) == 0);
+  set.send_message(0, member_locator(1), good_hello(11));
+  CHECK(hellos(set, 0, 1) == 1);
+  set.run_for(5s);
+  CHECK(hellos(set, 0, 1) >= 5);
+}
+
 TEST_CASE("a HELLO older than the last is ignored, within a life and across lives",
           "[hello][I12]") {
   SetFixture set(2, false);
@@ -177,6 +192,30 @@ TEST_CASE("a silent peer is down when its lifetime ends", "[hello][R12][R10]") {
   CHECK(std::get<forwarding::SetPeer>(*reach).reach == forwarding::PeerReach::Dead);
   CHECK(set.notes(0, NoteKind::Isolated).size() == 1);
   CHECK(set.agent(0).serving());  // it may be the last one
+}
+
+TEST_CASE("who stood still thinks nobody dead for that", "[hello][R12]") {
+  SetFixture set(3);
+  UpdateSpec spec;
+  spec.sequence = 1;
+  set.update(0, spec);
+  set.effects[1].clear();
+  set.elsewhere.clear();
+  set.kill(1);
+  set.run_for(10s);
+  CHECK(set.notes(0, NoteKind::PeerDown).size() == 1);
+  set.wake(1);
+  set.run_for(2s);
+  CHECK(set.notes(1, NoteKind::PeerDown).empty());
+  CHECK(set.switches().empty());
+  CHECK(set.agent(0).peers()[0].up);
+  CHECK(set.view() == "R G0 G0");
+  SECTION("but for what is not heard afterwards") {
+    set.effects[1].clear();
+    set.kill(0);
+    set.run_for(4s);
+    CHECK(set.notes(1, NoteKind::PeerDown).size() == 1);
+  }
 }
 
 TEST_CASE("an isolated home agent withdraws when the operator wants that", "[hello]") {
@@ -254,4 +293,40 @@ TEST_CASE("every truncation and every flag of a HELLO is taken without harm", "[
   }
   CHECK(set.count(0, ControlCounter::HelloNotGlobal) == 4);
   CHECK(set.agent(0).serving());
+}
+
+TEST_CASE("a HELLO that was overtaken proves the link, once, and says nothing else",
+          "[hello][R2]") {
+  SetFixture set(2, false);
+  set.restart(0);
+  const auto& peer = set.agent(0).peers()[0];
+  // Its own next HELLO comes before its answer to ours: two clocks that tick together do that for
+  // ever.
+  set.send_message(0, member_locator(1), good_hello(101));
+  CHECK_FALSE(peer.up);
+  wire::HaHello answer = good_hello(100);
+  answer.request = false;
+  answer.active = false;
+  set.send_message(0, member_locator(1), answer);
+  CHECK(peer.up);
+  CHECK(peer.active);  // what the newer one said
+  const Instant until = *peer.answered_until;
+  set.run_for(500ms);
+  set.send_message(0, member_locator(1), answer);
+  CHECK(*peer.answered_until == until);  // a copy is no second proof
+  // A question that was overtaken by an answer is answered all the same.
+  set.run_for(2s);
+  answer = good_hello(103);
+  answer.request = false;
+  set.send_message(0, member_locator(1), answer);
+  set.messages.clear();
+  set.send_message(0, member_locator(1), good_hello(102));
+  CHECK(hellos(set, 0, 1) == 1);
+  // But nothing old: the link of a dead peer must not live on.
+  const Instant last = *peer.answered_until;
+  answer = good_hello(99);
+  answer.request = false;
+  set.send_message(0, member_locator(1), answer);
+  CHECK(*peer.answered_until == last);
+  CHECK(set.count(0, ControlCounter::HelloStale) == 4);
 }

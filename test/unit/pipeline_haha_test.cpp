@@ -269,6 +269,88 @@ TEST_CASE("a reverse tunnel inside of a link (R90)", "[pipeline][haha]") {
   f.check_quiet();
 }
 
+TEST_CASE("mobile node to mobile node across home agents (R102)", "[pipeline][haha]") {
+  // One here, one at Osaka: what leaves one home agent is fed to the other.
+  HahaFixture ours;
+  HahaFixture osaka;
+  osaka.config.peers = {};
+  osaka.config.peers.add(Locator(ours.locator));
+  osaka.config.home_agent = dataplane::AddressTest(ours.osaka);
+  osaka.config.locator = dataplane::AddressTest(ours.osaka_locator);
+  osaka.config.own_address = ours.osaka;
+  osaka.env.bindings.erase(ours.osaka);
+  osaka.env.bind(ours.agent, EntryKind::Peer, ours.osaka_locator, ours.locator, 0);
+  osaka.env.bind(ours.home, EntryKind::Global, ours.osaka_locator, ours.locator, 0);
+  const Ipv6Address their_care_of = ip6("2001:db8:ee::1");
+  osaka.env.bind(ours.home_at_osaka, EntryKind::Bound, ours.osaka, their_care_of);
+  osaka.restart();
+  const auto delivered = [](const HahaFixture& f, const Ipv6Address& care_of, const Bytes& inner) {
+    CHECK(wire::Ipv6Header::parse(f.sent_packet())->destination == care_of);
+    CHECK(dump(without_link_header(f.sent_packet(), 40)) == dump(inner));
+  };
+  SECTION("there") {
+    const Bytes inner = build({ours.home, ours.home_at_osaka});
+    ours.receive(tunnel(ours.care_of, ours.agent, inner));
+    osaka.receive(ours.sent_packet());
+    delivered(osaka, their_care_of, with_hop_limit(inner, 62));
+  }
+  SECTION("and back") {
+    const Bytes inner = build({ours.home_at_osaka, ours.home});
+    osaka.receive(tunnel(their_care_of, ours.osaka, inner));
+    ours.receive(osaka.sent_packet());
+    delivered(ours, ours.care_of, with_hop_limit(inner, 62));
+  }
+  SECTION("there, where the reverse tunnel enters at the wrong one: twice over the same link") {
+    const Bytes inner = build({ours.home, ours.home_at_osaka});
+    osaka.receive(tunnel(ours.care_of, ours.agent, inner));
+    ours.receive(osaka.sent_packet());
+    osaka.env.forget();
+    osaka.receive(ours.sent_packet());
+    delivered(osaka, their_care_of, with_hop_limit(inner, 62));
+  }
+}
+
+TEST_CASE("a mobile node that has just registered elsewhere is still heard (R84)",
+          "[pipeline][haha]") {
+  HahaFixture f;
+  f.env.former_care_of_addresses[7] = f.care_of;
+  f.env.bindings.at(f.home_at_osaka).former = 7;
+  const Bytes inner = build({f.home_at_osaka, f.correspondent});
+  SECTION("from the care-of address that it had here") {
+    f.receive(tunnel(f.care_of, f.agent, inner));
+    CHECK(f.sent_packet() == with_hop_limit(inner, 63));
+    CHECK(f.counted() ==
+          "received=1 sent=1 decapsulated-from-mobile-node=1 decapsulated-former=1 forwarded=1");
+  }
+  SECTION("over a link as well") {
+    f.receive(f.from_osaka(tunnel(f.care_of, f.agent, inner)));
+    CHECK(f.sent_packet() == with_hop_limit(inner, 63));
+    CHECK(f.counted() ==
+          "received=1 sent=1 decapsulated-from-mobile-node=1 decapsulated-from-peer=1 "
+          "decapsulated-former=1 forwarded=1");
+  }
+  SECTION("from its mobile network") {
+    f.env.bindings.at(f.network_at_tokyo).former = 7;
+    f.receive(tunnel(f.care_of, f.agent, build({ip6("2001:db8:8000:6::1"), f.correspondent})));
+    CHECK(f.counted() ==
+          "received=1 sent=1 decapsulated-from-mobile-node=1 decapsulated-former=1 forwarded=1");
+  }
+  SECTION("from nowhere else") {
+    f.receive(tunnel(f.other_care_of, f.agent, inner));
+    CHECK(f.counted() == "tunnel-care-of-mismatch=1 received=1");
+  }
+  SECTION("nothing is tunnelled to it") {
+    f.receive(build({f.correspondent, f.home_at_osaka}));
+    CHECK(wire::Ipv6Header::parse(f.sent_packet())->destination == f.osaka_locator);
+  }
+  SECTION("and not for long") {
+    f.env.bindings.at(f.home_at_osaka).former = 0;
+    f.receive(tunnel(f.care_of, f.agent, inner));
+    CHECK(f.counted() == "tunnel-source-unbound=1 received=1");
+  }
+  f.check_quiet();
+}
+
 TEST_CASE("a dead home agent: nothing goes there, and it can come back (rulings 7)",
           "[pipeline][haha]") {
   HahaFixture f;

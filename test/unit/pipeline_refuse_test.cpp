@@ -115,12 +115,12 @@ const Drop kDrops[] = {
      kSilent},
     {"header-not-contiguous",
      [](PipelineFixture& f) {
-       // More headers than fit behind the first segment's end.
+       // More headers than are brought together.
        Bytes packet = frame(PipelineFixture::kPortMac,
-                            build({f.correspondent, f.agent, 60, 64, 0, 0, Bytes(16)}));
+                            build({f.correspondent, f.agent, 60, 64, 0, 0, Bytes(256)}));
        dataplane::HeapPacket* chained = f.env.add(ByteView(packet).first(54 + 8));
        chained->append_segment(ByteView(packet).subspan(54 + 8));
-       store_be16(chained->data() + 14 + 40, 0x3c01);  // 16 bytes of options
+       store_be16(chained->data() + 14 + 40, 0x3c1f);  // 256 bytes of options
        f.pipeline->receive(0, std::span<dataplane::HeapPacket* const>(&chained, 1));
      },
      kSilent},
@@ -151,7 +151,8 @@ const Drop kDrops[] = {
      [](PipelineFixture& f) { f.receive(udp_to_agent(f, 60, "06 00 c904 00000000")); }, kSilent},
     {"fragment-for-us",
      [](PipelineFixture& f) {
-       f.receive(udp_to_agent(f, 44, "29 00 0001 00000007 0000000000000000"));
+       f.receive(build({f.care_of, ip6("2001:db8:0:1:fdff:ffff:ffff:fffe"), 44, 64, 0, 0,
+                        hex("29 00 0001 00000007 0000000000000000")}));
      },
      kSilent},
     {"esp-unsupported",
@@ -359,6 +360,10 @@ TEST_CASE("every drop reason of this stage of the project has a case above", "[p
   covered.insert({"haha-port", "haha-stranger", "haha-nested", "haha-inner-not-ours",
                   "haha-misrouted", "haha-back", "haha-relay-limit", "haha-locator-source",
                   "peer-down", "primary-dead"});
+  // And fragments (pipeline_reassembly_test.cpp), and what workers leave to each other
+  // (pipeline_handoff_test.cpp).
+  covered.insert({"fragment-malformed", "fragment-overlap", "fragment-duplicate", "fragment-limit",
+                  "fragment-evicted", "fragment-timeout", "handoff-ring-full"});
   for (const auto& info : forwarding::kDropReasons) {
     INFO(info.name);
     CHECK(covered.contains(info.name));

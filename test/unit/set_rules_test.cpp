@@ -57,7 +57,7 @@ std::vector<wire::StateSynchronization> said(const SetFixture& set, unsigned fro
 }  // namespace
 
 TEST_CASE("every message goes between locators, with G and our group",
-          "[set][R2][R3][R17][R18][R19][R21][R44][R52][R56][R57][R72]") {
+          "[set][R2][R3][R4][R17][R18][R19][R21][R44][R52][R56][R57][R72]") {
   SetFixture set;
   set.restart(0);
   set.run_for(2s);

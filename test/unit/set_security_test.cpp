@@ -70,6 +70,24 @@ TEST_CASE("an old Binding Update is worth nothing at another home agent: timesta
   CHECK(set.view() == "G1 R G1");
 }
 
+TEST_CASE("a mobile node that comes back at once is not taken for a delayed message: timestamps",
+          "[set][R84]") {
+  SetFixture set(3, true, [](unsigned, config::HomeAgent& config) {
+    secure(config, config::ReplayProtection::Timestamp);
+  });
+  const auto at = [&] { return Signing{.timestamp = NtpTimestamp::from(set.now.wall)}; };
+  REQUIRE(set.update(0, signed_update(1, at())) == BindingStatus::Accepted);
+  set.run_for(1s);
+  const UpdateSpec delayed = signed_update(2, at());
+  set.run_for(1s);
+  REQUIRE(set.update(1, signed_update(3, at())) == BindingStatus::Accepted);
+  set.run_for(1s);
+  CHECK(set.update(0, delayed) == BindingStatus::IdentificationMismatch);
+  CHECK(set.view() == "G1 R G1");
+  CHECK(set.update(0, signed_update(4, at())) == BindingStatus::Accepted);
+  CHECK(set.view() == "R G0 G0");
+}
+
 TEST_CASE("an old Binding Update is worth nothing at another home agent: keys for each",
           "[set][R108][I12]") {
   SetFixture set(2, true, [](unsigned, config::HomeAgent& config) {

@@ -20,6 +20,18 @@ def case_packet_too_big(pop):
     return REGISTERED | {"icmp-packet-too-big-sent": 1, "injected": 2}, {"packet-too-big": 1}
 
 
+@setup(options=("--icmp-unreachable-rate=0", "--icmp-error-rate=0"))
+def case_packet_too_big_has_its_own_limit(pop):
+    # RFC 4443 §2.4 (f): whatever a scan of the home prefix has used up.
+    pop.register()
+    pop.send(*(datagram(CORRESPONDENT, f"2001:db8:0:1::5:{number:x}") for number in range(40)))
+    inner = sized(CORRESPONDENT, MOBILE_NODE, 1461)
+    pop.exchange(inner, "side", packet_too_big(inner, 1460))
+    pop.exchange(datagram(CORRESPONDENT, MOBILE_NODE, hlim=1))
+    return REGISTERED | {"icmp-packet-too-big-sent": 1, "icmp-rate-limited": 41, "injected": 2}, {
+        "no-binding": 40, "packet-too-big": 1, "hop-limit-exceeded": 1}
+
+
 @setup(options=("--port.wan.mtu=1280",))
 def case_outer_fragmentation(pop):
     # RFC 2473 §7.1 (b): the path takes 1280, an inner packet may have 1280, so the outer one is cut.
