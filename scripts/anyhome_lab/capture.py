@@ -19,13 +19,15 @@ _ETHERNET = 14
 class Capture:
     """tcpdump on one device of a node, from `with` to its end."""
 
-    def __init__(self, lab, node, device, expression="ip6"):
+    def __init__(self, lab, node, device, expression="ip6", link_type=None):
+        """link_type: tcpdump's name for it, where its own choice is wrong: RAW for tunnel devices."""
+        self.node, self.device = node, device
         self.file = lab.directory / f"{node}-{device}.pcap"
         self._log = lab.directory / f"{node}-{device}.tcpdump"
         # A buffer that a loaded machine does not fill.
         self._command = ["ip", "netns", "exec", lab.nodes[node].name, "tcpdump", "-n", "-U",
                          "--immediate-mode", "-B", "16384", "-i", device, "-w", self.file,
-                         expression]
+                         *(["-y", link_type] if link_type else []), expression]
 
     def __enter__(self):
         with open(self._log, "wb") as log:

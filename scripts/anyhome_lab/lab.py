@@ -11,6 +11,7 @@ from .bird import Bird, of_pop, of_router
 from .network import Namespace
 from .pop import Pop
 from .shell import LabError, is_alive, run, start, stop, wait_for
+from .telemetry import runtime_directory
 
 STATE = pathlib.Path("/run/anyhome-lab")
 
@@ -79,6 +80,8 @@ class Lab:
         for name in first + [name for name in self.processes if name not in first]:
             stop(self.processes[name])
         self.processes.clear()
+        for pop in self.pops.values():
+            shutil.rmtree(runtime_directory(pop.file_prefix), ignore_errors=True)
         for node in self.nodes.values():
             node.delete()
         if self.directory is not None:
@@ -175,11 +178,11 @@ class Lab:
 
     # ---- Mobile nodes ----
 
-    def start_node(self, host, *options):
+    def start_node(self, host, *options, authenticated=True):
         config = self.directory / f"{host}.ini"
+        proof = f"identifier = {host}@example.net\nspi = {plan.SPI}\nkey = {plan.KEYS[host]}\n"
         config.write_text(
-            f"home-address = {plan.HOME_ADDRESSES[host]}\n"
-            f"identifier = {host}@example.net\nspi = {plan.SPI}\nkey = {plan.KEYS[host]}\n"
+            f"home-address = {plan.HOME_ADDRESSES[host]}\n{proof if authenticated else ''}"
             f"socket = {self.node_socket(host)}\n", encoding="ascii")
         self.launch(host, host, self.programs / "apps/anyhome-mn/anyhome-mn", "--config", config,
                     *options)

@@ -3,13 +3,12 @@
 tshark looks for malformed fields and bad checksums; it does not verify that of the Mobility Header
 (RFC 6275 §6.1.1), so that is done here, on the bytes.
 """
+import contextlib
 import json
-import os
-import signal
 import struct
 import subprocess
 
-from anyhome_lab.shell import LabError, wait_for
+from anyhome_lab.capture import Capture
 
 # What is wrong with a packet, in tshark's terms. A status of 0 is a bad checksum.
 COMPLAINTS = " or ".join((
@@ -23,38 +22,24 @@ LINK_ETHERNET, LINK_RAW = 1, 101
 
 
 class Captures:
-    """tcpdump on devices of a lab: {file name: (namespace, device)}."""
+    """Captures of whole devices of a lab, started one by one and stopped together."""
 
-    def __init__(self, directory):
-        self.directory = directory
-        self.processes = {}
+    def __init__(self, lab):
+        self.lab = lab
+        self.running = []
+        self.stack = contextlib.ExitStack()
 
-    def start(self, namespace, device):
-        path = self.directory / f"{namespace.node}-{device}.pcap"
-        process = subprocess.Popen(
-            ["ip", "netns", "exec", namespace.name, "tcpdump", "-n", "-U", "-i", device, "-s", "0",
-             "-B", "8192", "-Z", "root", "-w", str(path)], stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE)
-        self.processes[path] = process
-        # The header of the file is written when the capture is on.
-        wait_for(f"the capture on {path.stem}", lambda: path.exists() and path.stat().st_size >= 24,
-                 30)
+    def start(self, node, device, link_type=None):
+        self.running.append(self.stack.enter_context(
+            Capture(self.lab, node, device, "", link_type)))
+
+    def has(self, node, device):
+        return any((one.node, one.device) == (node, device) for one in self.running)
 
     def stop(self):
-        """Files, each with all its packets; tcpdump says when the kernel has dropped some."""
-        for path, process in self.processes.items():
-            process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=30)[1].decode()
-            if " 0 packets dropped by kernel" not in f" {said}".replace("\n", " "):
-                raise LabError(f"the capture on {path.stem} is not complete: {said}")
-        files = list(self.processes)
-        self.processes = {}
-        return files
-
-    def abandon(self):
-        for process in self.processes.values():
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+        """Files, each with all its packets, else LabError."""
+        self.stack.close()
+        return [one.file for one in self.running]
 
 
 def read(path):

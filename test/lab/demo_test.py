@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import unittest
 
+from lab_case import BUILD, PATIENCE, TOP, main  # first: it finds anyhome_lab
 from anyhome_lab.shell import wait_for
-from lab_case import BUILD, PATIENCE, TOP, main
 
 
 def namespaces(pid):

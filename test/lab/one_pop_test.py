@@ -7,9 +7,9 @@ import json
 import os
 import signal
 
+from lab_case import PATIENCE, LabCase, main  # first: it finds anyhome_lab
 from anyhome_lab import plan
 from captures import Captures, bad_mobility_checksums, complaints
-from lab_case import PATIENCE, LabCase, main
 from stock_mobile_node import Link, StockMobileNode
 
 DISCOVERY = "2001:db8:0:1:fdff:ffff:ffff:fffe"  # RFC 2526
@@ -20,14 +20,15 @@ CARE_OF = {number: f"{access}::500" for number, access in ((1, "2001:db8:f1"), (
 class StockMobileNodeStory(LabCase):
     def setUp(self):
         lab = self.lab
-        self.captures = Captures(lab.directory)
-        self.addCleanup(self.captures.abandon)
+        self.captures = Captures(lab)
+        self.addCleanup(self.captures.stop)
         for node in lab.nodes.values():
             self.capture_devices(node)
-        lab.start_pops(["--authentication=insecure-none"])
+        lab.daemon_options = ["--authentication=insecure-none"]
+        lab.start_pops()
         self.capture_devices(lab.nodes["pop"])
         lab.start_node("mr", "--access", "acc1", "--home-agent", plan.HOME_AGENT,
-                       "--mobile-network-prefix", plan.MOBILE_NETWORK)
+                       "--mobile-network-prefix", plan.MOBILE_NETWORK, authenticated=False)
         self.node = StockMobileNode(plan.MOBILE_NODE, plan.HOME_AGENT)
         self.addCleanup(self.node.stop)
 
@@ -35,8 +36,8 @@ class StockMobileNodeStory(LabCase):
         """All that there are and are not captured on yet."""
         for device in json.loads(node.ip("-j", "link", "show")):
             name = device["ifname"]
-            if name != "lo" and not (self.lab.directory / f"{node.node}-{name}.pcap").exists():
-                self.captures.start(node, name)
+            if name != "lo" and not self.captures.has(node.node, name):
+                self.captures.start(node.node, name, "RAW" if device["link_type"] == "none" else None)
 
     def attach(self, number):
         link = Link(self.lab.nodes["mn"], f"acc{number}", MAC, plan.ROUTER_LINK_LOCAL)
@@ -116,7 +117,8 @@ class Stop(LabCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.lab.start_pops(["--stop-delay=3000"])
+        cls.lab.daemon_options = ["--stop-delay=3000"]
+        cls.lab.start_pops()
         cls.lab.start_node("mn", "--access", "acc1", "--home-agent", plan.HOME_AGENT)
 
     def announced(self):

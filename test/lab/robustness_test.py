@@ -10,9 +10,9 @@ import random
 import socket
 import time
 
+from lab_case import LabCase, main  # first: it finds anyhome_lab
 from anyhome_lab import plan
 from anyhome_lab.telemetry import Telemetry, runtime_directory
-from lab_case import LabCase, main
 from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import (HAO, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6HAADRequest,
                                 ICMPv6MPSol, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
@@ -98,7 +98,8 @@ class Mutator:
             for _ in range(self.random.choice((0, 1, 1, 2, 4, 16))):
                 self.damage(packet)
         tag = b""
-        if self.random.random() < 0.01:
+        # The kernel itself drops a tagged frame that ends behind its tag.
+        if self.random.random() < 0.01 and len(packet) >= 2:
             tag = b"\x81\0\0" + self.random.randbytes(1)
         return (self.mac + b"\x02\0\0\0\0\x99" + tag + b"\x86\xdd" + packet)[:1514]
 
@@ -241,8 +242,7 @@ class Robustness(LabCase):
                 heard.append(listener.recv(2048))
             except BlockingIOError:
                 pass
-            return sum(1 for message in heard if message[:2] == b"\x02\0"
-                       and message[4:8] == (1460).to_bytes(4, "big")) == 5
+            return sum(message[:2] == b"\x02\0" for message in heard) == 5
         self.wait_for("five Packet Too Big at the correspondent", five)
 
 
