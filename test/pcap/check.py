@@ -81,7 +81,8 @@ def check_books(pop, report):
     came = counted["received"] + counted["injected"]
     went = (counted["sent"] - counted["fragments-created"] // 2 - counted["transmit-queue-full"]
             + sum(row["value"] for row in pop.drops)
-            + sum(value for name, value in counted.items() if name.startswith("punted-")))
+            + sum(value for name, value in counted.items() if name.startswith("punted-"))
+            + counted["reassembled"])  # each of two fragments
     if came != went:
         report(f"{came} packets came or were made and {went} have gone")
     for row in pop.pools:

@@ -8,7 +8,7 @@ import copy
 
 from scapy.layers.inet import UDP
 from scapy.layers.inet6 import (HAO, ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6,
-                                IPv6ExtHdrDestOpt, IPv6ExtHdrRouting, MIP6MH_BA, MIP6MH_BU,
+                                IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrRouting, MIP6MH_BA, MIP6MH_BU,
                                 MIP6OptAltCoA, MIP6OptMobNetPrefix)
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
@@ -102,6 +102,14 @@ def tunnelled(inner, care_of=CARE_OF, hops=1, **outer):
 def reverse_tunnelled(inner, care_of=CARE_OF, **outer):
     """What a mobile node sends."""
     return IPv6(src=care_of, dst=HOME_AGENT, nh=41, **outer) / inner
+
+
+def fragments(inner, first, identification=7):
+    """What a mobile node sends, cut in two behind `first` bytes of the packet inside."""
+    data = bytes(inner)
+    return [IPv6(src=CARE_OF, dst=HOME_AGENT)
+            / IPv6ExtHdrFragment(nh=41, m=more, offset=at // 8, id=identification) / Raw(part)
+            for more, at, part in ((1, 0, data[:first]), (0, first, data[first:]))]
 
 
 def quoting(error, packet):

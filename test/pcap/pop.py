@@ -219,6 +219,10 @@ class Pop:
         """Counters or drops by name, straight from the socket."""
         return {row["name"]: row["value"] for row in self.telemetry.rows(view)}
 
+    def wait_drops(self, name, count):
+        """For what takes its time."""
+        self._wait(f"{count} drops by {name}", lambda: self.values("drops")[name] == count)
+
     def ctl(self, *words):
         """What anyhomectl has to say, as JSON."""
         done = subprocess.run([str(self.programs / "anyhomectl/anyhomectl"), "--file-prefix",

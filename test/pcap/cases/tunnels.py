@@ -5,7 +5,7 @@ from scapy.packet import Raw
 
 from case import REGISTERED, TWO_REGISTERED, setup
 from packets import (CARE_OF, CORRESPONDENT, HOME_AGENT, MOBILE_NODE, NOBODY, OTHER_CARE_OF,
-                     OTHER_MOBILE_NODE, Expected, datagram, forwarded, payload, quoting,
+                     OTHER_MOBILE_NODE, Expected, datagram, forwarded, fragments, payload, quoting,
                      reverse_tunnelled, sized, tunnelled)
 
 
@@ -64,12 +64,39 @@ def case_forged_tunnel(pop):
 
 
 def case_fragmented_tunnel_packet(pop):
-    # Declared: fragments for us are not put together.
     pop.register()
-    pop.exchange(IPv6(src=CARE_OF, dst=HOME_AGENT)
-                 / IPv6ExtHdrFragment(nh=41, m=1, offset=0, id=7)
-                 / datagram(MOBILE_NODE, CORRESPONDENT, 40))
+    inner = datagram(MOBILE_NODE, CORRESPONDENT, 200)
+    first, last = fragments(inner, 96)
+    # In whatever order they come (RFC 2473 §7.2).
+    for one, other in ((first, last), (last, first)):
+        pop.exchange(one)
+        pop.exchange(other, "side", forwarded(inner))
+    return REGISTERED | {"reassembled": 2, "decapsulated-from-mobile-node": 2, "forwarded": 2}, {}
+
+
+@setup(options=("--reassembly-datagrams=0",))
+def case_fragments_not_wanted(pop):
+    pop.register()
+    pop.exchange(fragments(datagram(MOBILE_NODE, CORRESPONDENT, 200), 96)[0])
     return REGISTERED, {"fragment-for-us": 1}
+
+
+def case_overlapping_fragments(pop):
+    pop.register()
+    first, last = fragments(datagram(MOBILE_NODE, CORRESPONDENT, 200), 96)
+    overlapping = fragments(datagram(MOBILE_NODE, CORRESPONDENT, 200), 88)[1]
+    # All of it is dropped, and what follows of it (RFC 5722).
+    for one in (first, overlapping, last):
+        pop.exchange(one)
+    return REGISTERED, {"fragment-overlap": 3}
+
+
+@setup(options=("--reassembly-timeout=100",))
+def case_fragment_that_waits_in_vain(pop):
+    pop.register()
+    pop.exchange(fragments(datagram(MOBILE_NODE, CORRESPONDENT, 200), 96)[0])
+    pop.wait_drops("fragment-timeout", 1)
+    return REGISTERED, {"fragment-timeout": 1}
 
 
 def case_hairpin(pop):
