@@ -33,20 +33,20 @@ bool is_lasting(const ForwardingUpdate& update) {
 }  // namespace
 
 bool EffectExecutor::apply(const ForwardingUpdate& update) {
+  const bool applied = tables_.apply(update).has_value();
+  if (!applied && !is_lasting(update)) {
+    // What is to go still goes: the tables have not taken anything in its place.
+    ++refusals_;
+    return false;
+  }
   if (!deferred_.empty()) {
     const Prefix key = key_of(update);
     std::erase_if(deferred_, [&](const ForwardingUpdate& old) { return key_of(old) == key; });
   }
-  const auto applied = tables_.apply(update);
-  if (applied) {
-    return true;
-  }
-  if (is_lasting(update)) {
+  if (!applied) {
     deferred_.push_back(update);
-    return true;
   }
-  ++refusals_;
-  return false;
+  return true;
 }
 
 void EffectExecutor::retry_deferred() {

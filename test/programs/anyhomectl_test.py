@@ -126,7 +126,9 @@ class Fed(Workplace):
                 for at in range(home_at, home_at + 16, 2):
                     old, new = (struct.unpack_from("!H", b, at)[0] for b in (template, update))
                     checksum = (~checksum & 0xffff) + (~old & 0xffff) + new
-                    checksum = ~((checksum & 0xffff) + (checksum >> 16)) & 0xffff
+                    while checksum > 0xffff:
+                        checksum = (checksum & 0xffff) + (checksum >> 16)
+                    checksum ^= 0xffff
                 struct.pack_into("!H", update, checksum_at, checksum)
                 self.send(bytes(update))
             wanted = end - first
