@@ -277,7 +277,6 @@ void withdraw(Core& core, Binding& binding, const Now& now, Effects& effects) {
 void drop_global(Core& core, Binding& binding, const Now& now, Effects& effects) {
   const BindingSlot slot = core.bindings.slot_of(binding);
   cancel_switch(core, slot);
-  core.formers.erase(slot);
   effects.add(forwarding::RemoveBinding{binding.home_address});
   remember(core, binding, now.instant + Duration(core.config.haha.tombstone_time), effects);
 }
@@ -388,7 +387,7 @@ wire::SsStatus apply_information(Core& core, PeerState& peer,
     if (binding->live()) {
       effects.add(forwarding::RemoveBinding{binding->home_address});
     }
-    core.formers.erase(core.bindings.slot_of(*binding));
+    // Who was a former primary stays one: the mobile node may register there anew within that time.
     binding->version = version;
     remember(core, *binding, now.instant + Duration(core.config.haha.tombstone_time), effects);
     core.counters.count(ControlCounter::InformationApplied);

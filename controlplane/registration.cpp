@@ -84,6 +84,7 @@ bool passes(Core& core, Update& update, std::span<const Rule> rules, Effects& ef
 
 void erase(Core& core, Binding& binding) {
   core.timers.cancel(binding.timer);
+  core.formers.erase(core.bindings.slot_of(binding));
   core.bindings.erase(binding);
 }
 

@@ -186,7 +186,7 @@ std::string describe(const PlanReport& report) {
   text += fmt::format(
       "\nmemory of a control core: {:.0f} bytes per mobile node, measured on 200000 of them; "
       "{:.1f} MiB "
-      "for all *\n(the forwarding tables' memory is apart: docs/performance.md)\n",
+      "for all *\n(the forwarding tables' memory is apart: anyhomectl show pools)\n",
       report.bytes_per_binding, report.bytes_per_agent / kMiB);
   text += fmt::format("\n{} events in {:.1f} s\n", report.events, report.cpu_seconds);
   return text;

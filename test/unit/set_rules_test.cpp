@@ -293,3 +293,24 @@ TEST_CASE("the old primary yields to the new one and routes to it",
   CHECK(set.update(0, late) == BindingStatus::Accepted);
   CHECK(set.view() == "G1 R G1");
 }
+
+TEST_CASE("a late de-registration is still one when the mobile node has left its new primary and come "
+          "back",
+          "[set][R83]") {
+  SetFixture set(2);
+  set.update(0, spec_of(1));
+  set.update(1, spec_of(100, kNewCareOf));
+  UpdateSpec leaves = spec_of(101, kNewCareOf);
+  leaves.lifetime = 0;
+  CHECK(set.update(1, leaves) == BindingStatus::Accepted);
+  CHECK(set.update(1, spec_of(102, kNewCareOf)) == BindingStatus::Accepted);
+  CHECK(set.view() == "G1 R");
+  UpdateSpec late = spec_of(2);
+  late.lifetime = 0;
+  CHECK(set.update(0, late) == BindingStatus::Accepted);
+  CHECK(set.view() == "G1 R");
+  // Not for ever.
+  set.run_for(11s);
+  late.sequence = 3;
+  CHECK(set.update(0, late) == BindingStatus::NotHomeAgentForMobileNode);
+}

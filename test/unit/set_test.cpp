@@ -302,6 +302,25 @@ TEST_CASE("digests find and repair what synchronization has missed", "[set][R105
   CHECK(set.count(1, ControlCounter::DigestMismatches) >= 1);
 }
 
+TEST_CASE("sums of a digest are sums", "[set][R105]") {
+  // Under XOR two insertions of one thing would cancel, and sets of some dozens of bindings could be
+  // swapped for others (rulings §5).
+  SetFixture set(2);
+  const control::DigestHash hash(member_config(0, 2).haha.set_key);
+  control::Digest expected;
+  for (std::uint16_t number = 1; number <= 600; ++number) {  // more than one in each bucket
+    UpdateSpec spec = spec_of(1);
+    spec.home_address = HomeAddress(ip6(fmt::format("2001:db8:0:1::5:{:x}", number)));
+    REQUIRE(set.update(0, spec) == BindingStatus::Accepted);
+    const control::Binding* binding = set.binding(1, spec.home_address);
+    REQUIRE(binding != nullptr);
+    expected.sums[hash.bucket(spec.home_address)] += hash.content(
+        spec.home_address, binding->version, binding->care_of_address, binding->prefixes);
+  }
+  CHECK(set.agent(1).peers()[0].digest.sums == expected.sums);
+  CHECK(set.agent(1).peers()[0].digest.count == 600);
+}
+
 TEST_CASE("a quiet set is quiet", "[set][I7]") {
   SetFixture set;
   set.update(0, spec_of(1, kCareOf, 0xffff));
