@@ -244,9 +244,11 @@ void MobileNode::follow_switch(const Context& ctx, const HomeAgentAddress& from,
   const auto current = target();
   if (current == targets.front()) {
     counters_.add(Counter::SwitchesAlreadyThere);
-    // RFC 5142 §5.2: it goes on asking until it sees a Binding Update.
-    if (from == current && !pending_) {
-      begin(ctx, from);
+    // RFC 5142 §5.2: it goes on asking until it sees a Binding Update. And a home agent that asks
+    // long after we have left it believes us there: a Binding Update from before has overtaken the
+    // one by which we went, so the one to have the last word gets another.
+    if (!pending_ && (from == current || !accepts_tunnel_from(from))) {
+      begin(ctx, *current);
     }
     return;
   }

@@ -128,12 +128,27 @@ TEST_CASE("an empty list means discovery, with the tunnel kept", "[mobile-node]"
 TEST_CASE("an offer of where we are", "[mobile-node]") {
   Lab lab(basic_settings());
   lab.register_and_forget();
-  lab.from_network(lab.switch_offer(kAgent2, {kAgent1}));
-  CHECK(lab.updates.empty());
+  SECTION("our own home agent wants to see a Binding Update") {
+    lab.from_network(lab.switch_offer(kAgent1, {kAgent1}));
+    CHECK(lab.updates.size() == 1);
+  }
+  SECTION("another one believes that we are with it") {
+    lab.from_network(lab.switch_offer(kAgent2, {kAgent1}));
+    CHECK(lab.updates.size() == 1);
+    CHECK(lab.count(Counter::SwitchesFollowed) == 0);
+  }
   CHECK(lab.count(Counter::SwitchesAlreadyThere) == 1);
-  // Our own home agent wants to see a Binding Update.
-  lab.from_network(lab.switch_offer(kAgent1, {kAgent1}));
-  CHECK(lab.updates.size() == 1);
+}
+
+TEST_CASE("an offer that comes twice", "[mobile-node]") {
+  Lab lab(basic_settings());
+  lab.register_and_forget();
+  lab.from_network(lab.switch_offer(kAgent1, {kAgent2}));
+  lab.answer();
+  REQUIRE(lab.node.binding()->home_agent == kAgent2);
+  const std::size_t before = lab.updates.size();
+  lab.from_network(lab.switch_offer(kAgent1, {kAgent2}));
+  CHECK(lab.updates.size() == before);
 }
 
 TEST_CASE("a repeated offer changes nothing", "[mobile-node]") {

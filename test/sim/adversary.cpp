@@ -1,11 +1,14 @@
 // Somebody on the Internet who hears everything and may send anything (I12).
 //
-// It listens while the run is eventful. When all is quiet it repeats what it has heard, from any
-// place and to any home agent, and forges what it can make without keys: messages and tunnels in
-// the name of members and of mobile nodes. What is registered where must not change by any of it,
-// and no forged data may come out anywhere.
+// While the run is eventful it listens, and gives Binding Updates to other home agents than they
+// are for, once those can know of them (docs/protocol.md, §9 of the rulings, has why not before).
+// When all is quiet it repeats what it has heard, from any place and to any home agent, and forges
+// what it can make without keys: messages and tunnels in the name of members and of mobile nodes.
+// What is registered where must not change by any of it, and no forged data may come out anywhere.
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +16,7 @@
 #include "common/checksum.h"
 #include "common/wire/extension.h"
 #include "common/wire/haha.h"
+#include "common/wire/mobility.h"
 #include "test/sim/address_plan.h"
 #include "test/sim/watchers.h"
 
@@ -24,6 +28,8 @@ namespace protocol = wire::protocol;
 // Data packets with numbers from here on are the adversary's.
 constexpr DataId kForgedData = World::kFirstForged;
 constexpr std::size_t kMostHeard = 4096;
+// From here to there, processed, and on to every home agent: where nothing is lost.
+constexpr Duration kKnown = std::chrono::seconds(1);
 
 class Adversary final : public Watcher {
  public:
@@ -37,11 +43,18 @@ class Adversary final : public Watcher {
       } else {
         heard_[random_.below(kMostHeard)] = packet.bytes;
       }
+      if (is_registration(packet.bytes)) {
+        updates_.emplace_back(world.now(), packet.bytes);
+      }
     }
   }
 
   void on_action(World& world, const Action& action) override {
     if (action.kind != ActionKind::Replay || heard_.empty()) {
+      return;
+    }
+    if (world.elapsed() < world.scenario().quiet_at) {
+      replay_update(world, action.subject);
       return;
     }
     if (random_.chance(0.1)) {
@@ -76,6 +89,26 @@ class Adversary final : public Watcher {
         return link_tunnel(world);
       default:
         return reverse_tunnel(world);
+    }
+  }
+
+  // A registration, from a mobile node and not over a link.
+  static bool is_registration(const Bytes& packet) {
+    const auto chain = wire::walk_headers(packet);
+    if (!chain || chain->protocol != protocol::kMobility || !chain->has_home_address()) {
+      return false;
+    }
+    const auto update = wire::parse_binding_update(ByteView(packet).subspan(chain->upper_offset));
+    return update && !update->lifetime.is_zero();
+  }
+
+  // The newest that everybody has heard of, while its time is still good.
+  void replay_update(World& world, std::uint32_t from) {
+    while (updates_.size() > 1 && updates_[1].first + kKnown < world.now()) {
+      updates_.pop_front();
+    }
+    if (!updates_.empty() && updates_.front().first + kKnown < world.now()) {
+      world.inject(from, elsewhere(world, updates_.front().second));
     }
   }
 
@@ -180,10 +213,16 @@ class Adversary final : public Watcher {
                 inner);
   }
 
-  // What a member relays over a link although it is for nobody whom the other side serves.
+  // What a confused member relays over a link: for nobody whom the other side serves, or for its
+  // own mobile nodes, as if they were there.
   Bytes stray(const World& world, PopIndex from) {
-    const Bytes inner = make_data(plan::correspondent(0, 98), plan::correspondent(0, 99),
-                                  kForgedData + random_.below(1000));
+    const auto& mobile = world.mobiles()[any_mobile(world)];
+    const auto& binding = mobile.node().binding();
+    const bool own = binding && binding->home_agent == plan::agent(from);
+    const Bytes inner =
+        make_data(plan::correspondent(0, 98),
+                  own ? plan::home(mobile.index()).address() : plan::correspondent(0, 99),
+                  kForgedData + random_.below(1000));
     return wrap(plan::locator(from).address(), plan::locator(any_pop(world)).address(), inner);
   }
 
@@ -243,6 +282,7 @@ class Adversary final : public Watcher {
 
   Random random_;
   std::vector<Bytes> heard_;
+  std::deque<std::pair<Instant, Bytes>> updates_;
   std::string before_;
 };
 

@@ -206,6 +206,7 @@ std::vector<std::unique_ptr<Watcher>> make_watchers(const Scenario& scenario) {
       break;
     case Theme::Death:
       watchers.push_back(watch_death());
+      watchers.push_back(watch_readiness());
       break;
     case Theme::DeafPeer:
       watchers.push_back(watch_propagation());

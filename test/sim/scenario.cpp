@@ -234,7 +234,8 @@ constexpr Duration kWatch = seconds(20);
 void calm(Author& author, Scenario& scenario, Random& random) {
   author.people({2, 5}, {2, 8});
   author.authentication();
-  // Not between home agents: what an SS-REP overtakes there may have to go back, and is dropped (R91).
+  // Not between home agents: what an SS-REP overtakes there may have to go back, and is dropped
+  // (R91).
   scenario.internet.jitter = random.chance(0.5) ? milliseconds(20) : milliseconds(0);
   scenario.linger = seconds(5);
   author.start_pops(seconds(1));
@@ -292,6 +293,15 @@ void fast(Author& author, Scenario& scenario, Random& random) {
   author.attach_mobiles(seconds(4), seconds(6));
   author.flows(seconds(8), milliseconds(500));
   author.moves(seconds(10), seconds(50), milliseconds(100), seconds(3));
+  // Some go home right after a move: the registration may never be told, the end of it is.
+  for (unsigned i = author.draw({0, 8}); i > 0; --i) {
+    const Duration at = author.draw({seconds(12), seconds(44)});
+    const std::uint32_t mobile = author.any_mobile();
+    author.add(at, ActionKind::Move, mobile, author.any_network());
+    const Duration gone = at + author.draw({milliseconds(150), milliseconds(900)});
+    author.add(gone, ActionKind::Deregister, mobile);
+    author.add(gone + author.draw({milliseconds(500), seconds(4)}), ActionKind::Register, mobile);
+  }
   author.endings(seconds(50), kSettle, kWatch, random.chance(0.25));
 }
 
@@ -388,6 +398,8 @@ void adversary(Author& author, Scenario& scenario, Random& random) {
   author.moves(seconds(15), seconds(50), seconds(5), seconds(20));
   author.endings(seconds(50), kSettle, kWatch, false);
   for (unsigned i = 0; i < 40; ++i) {
+    author.add(random.between(Duration(seconds(12)), Duration(seconds(50))), ActionKind::Replay,
+               author.any_network());
     author.add(random.between(scenario.quiet_at, scenario.watch_until - seconds(2)),
                ActionKind::Replay, author.any_network());
   }

@@ -294,9 +294,10 @@ TEST_CASE("the old primary yields to the new one and routes to it",
   CHECK(set.view() == "G1 R G1");
 }
 
-TEST_CASE("a late de-registration is still one when the mobile node has left its new primary and come "
-          "back",
-          "[set][R83]") {
+TEST_CASE(
+    "a late de-registration is still one when the mobile node has left its new primary and come "
+    "back",
+    "[set][R83]") {
   SetFixture set(2);
   set.update(0, spec_of(1));
   set.update(1, spec_of(100, kNewCareOf));

@@ -303,8 +303,8 @@ TEST_CASE("digests find and repair what synchronization has missed", "[set][R105
 }
 
 TEST_CASE("sums of a digest are sums", "[set][R105]") {
-  // Under XOR two insertions of one thing would cancel, and sets of some dozens of bindings could be
-  // swapped for others (rulings §5).
+  // Under XOR two insertions of one thing would cancel, and sets of some dozens of bindings could
+  // be swapped for others (rulings §5).
   SetFixture set(2);
   const control::DigestHash hash(member_config(0, 2).haha.set_key);
   control::Digest expected;
