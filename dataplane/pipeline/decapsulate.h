@@ -87,13 +87,13 @@ void Pipeline<Env>::decapsulate() {
     // A global binding tunnels to nobody but its primary (R38), and nobody but its primary is its
     // exit.
     if (care_of == nullptr) {
-      trace("inner source {} is not bound here", read_address(keys[i]).to_string());
+      trace("inner source {} is not bound here", read_address(keys[i]));
       drop(work, DropReason::TunnelSourceUnbound);
       continue;
     }
     if (std::memcmp(source_of(work), care_of, Ipv6Address::kSize) != 0) {
-      trace("outer source {} is not the care-of address {}",
-            read_address(source_of(work)).to_string(), read_address(care_of).to_string());
+      trace("outer source {} is not the care-of address {}", read_address(source_of(work)),
+            read_address(care_of));
       drop(work, DropReason::TunnelCareOfMismatch);
       continue;
     }
@@ -103,8 +103,8 @@ void Pipeline<Env>::decapsulate() {
       if (config_.clamp_tcp_mss) {
         clamp_from_mobile_node(work, *entry);
       }
-      trace("taken out of the reverse tunnel: {} -> {}", read_address(source_of(work)).to_string(),
-            read_address(destination_of(work)).to_string());
+      trace("taken out of the reverse tunnel: {} -> {}", read_address(source_of(work)),
+            read_address(destination_of(work)));
       classify(checked[i]);
     }
   }

@@ -82,8 +82,8 @@ void Pipeline<Env>::encapsulate_one(unsigned index) {
   work.ip = outer;
   work.length += static_cast<std::uint32_t>(outer_size);
   work.contiguous += static_cast<std::uint32_t>(outer_size);
-  trace("encapsulated: {} -> {}, {} bytes", read_address(source_of(work)).to_string(),
-        read_address(destination_of(work)).to_string(), work.length);
+  trace("encapsulated: {} -> {}, {} bytes", read_address(source_of(work)),
+        read_address(destination_of(work)), work.length);
   send(index);
 }
 

@@ -44,7 +44,7 @@ void Pipeline<Env>::enter_link_exit(unsigned index, std::size_t inner_at) {
   }
   env_.count(Counter::DecapsulatedFromPeer, 1);
   trace("out of the HAHA link of peer {}, hop limit {}: {} -> {}", peer, work.link_hop_limit,
-        read_address(source_of(work)).to_string(), read_address(destination_of(work)).to_string());
+        read_address(source_of(work)), read_address(destination_of(work)));
   classify_linked(index);
 }
 

@@ -65,7 +65,7 @@ void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::u
   constexpr Counter kByType[] = {Counter::IcmpUnreachableSent, Counter::IcmpPacketTooBigSent,
                                  Counter::IcmpTimeExceededSent, Counter::IcmpParameterProblemSent};
   env_.count(kByType[type - wire::icmpv6::kDestinationUnreachable], 1);
-  trace("answered with ICMPv6 type {} code {} to {}", type, code, destination.to_string());
+  trace("answered with ICMPv6 type {} code {} to {}", type, code, destination);
   errors_.push(static_cast<unsigned>(&work - work_.data()));
 }
 

@@ -33,8 +33,8 @@ void Pipeline<Env>::parse(unsigned index, std::uint16_t port, Packet* packet, bo
     return;
   }
   trace("received on port {}: {} -> {}, next header {}, {} bytes", port,
-        read_address(source_of(work)).to_string(), read_address(destination_of(work)).to_string(),
-        next_header_of(work), work.length);
+        read_address(source_of(work)), read_address(destination_of(work)), next_header_of(work),
+        work.length);
   classify(index);
 }
 

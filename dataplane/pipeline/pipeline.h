@@ -22,6 +22,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -182,10 +184,23 @@ class Pipeline {
   void run_stages();
   void drop(W& work, DropReason reason);
 
+  // Addresses are given as they are: to write one out takes longer than all the rest of a packet,
+  // and is done only for an environment that traces.
+  template <class T>
+  using Shown = std::conditional_t<std::is_same_v<T, Ipv6Address>, std::string, T>;
+  template <class T>
+  static Shown<T> shown(const T& value) {
+    if constexpr (std::is_same_v<T, Ipv6Address>) {
+      return value.to_string();
+    } else {
+      return value;
+    }
+  }
   template <class... Args>
-  void trace([[maybe_unused]] fmt::format_string<Args...> format, [[maybe_unused]] Args&&... args) {
+  void trace([[maybe_unused]] fmt::format_string<Shown<Args>...> format,
+             [[maybe_unused]] const Args&... args) {
     if constexpr (Env::kTracing) {
-      env_.trace(fmt::format(format, std::forward<Args>(args)...));
+      env_.trace(fmt::format(format, shown(args)...));
     }
   }
 

@@ -92,8 +92,8 @@ void Pipeline<Env>::dispatch_entry(unsigned index, const Entry* entry) {
         entry->kind == EntryKind::Bound    ? "registered here"
         : entry->kind == EntryKind::Global ? "registered with another home agent"
                                            : "another home agent's own address",
-        read_address(entry->outer_header.data() + wire::ipv6_offset::kSource).to_string(),
-        read_address(entry->outer_header.data() + wire::ipv6_offset::kDestination).to_string());
+        read_address(entry->outer_header.data() + wire::ipv6_offset::kSource),
+        read_address(entry->outer_header.data() + wire::ipv6_offset::kDestination));
   switch (entry->kind) {
     case EntryKind::Global:
       send_to_primary(index, *entry);

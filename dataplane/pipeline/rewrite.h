@@ -31,7 +31,7 @@ bool Pipeline<Env>::next_hop_answers(W& work) {
   if (adjacency.state != AdjacencyState::Failed) [[likely]] {
     return true;
   }
-  trace("the next hop {} does not answer", adjacency.next_hop.to_string());
+  trace("the next hop {} does not answer", adjacency.next_hop);
   refuse(work, DropReason::NeighborFailed, wire::icmpv6::kDestinationUnreachable,
          wire::icmpv6::kCodeAddressUnreachable, 0);
   return false;
