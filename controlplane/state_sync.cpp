@@ -402,7 +402,11 @@ void take_end_mark(Core& core, PeerState& peer, const wire::BindingCacheInformat
 void process_reply(Core& core, PeerState& peer, const StateSynchronization& message, const Now& now,
                    Effects& effects) {
   peer.last_reply = now.instant;
-  peer.last_identifier = message.identifier;
+  // A repetition may come behind later ones, and does not set the position of the stream back.
+  if (peer.last_identifier == 0 ||
+      SequenceNumber{message.identifier}.is_newer_than({peer.last_identifier})) {
+    peer.last_identifier = message.identifier;
+  }
   std::vector<wire::SsStatusOption> statuses;
   for (const wire::BindingCacheInformation& information : message.bindings) {
     SsStatus status = SsStatus::Success;

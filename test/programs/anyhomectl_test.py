@@ -281,7 +281,7 @@ class Views(Fed):
 class ManyBindings(Fed):
     """Eight clients at once read very many bindings while packets are forwarded."""
 
-    COUNT = int(os.environ.get("ANYHOME_BINDINGS", "20000"))
+    COUNT = int(os.environ.get("ANYHOME_BINDINGS", "10000"))
 
     def test_eight_clients(self):
         self.start(f"--max-bindings={self.COUNT}", memory=256 + self.COUNT // 2000)

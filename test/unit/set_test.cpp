@@ -302,6 +302,32 @@ TEST_CASE("digests find and repair what synchronization has missed", "[set][R105
   CHECK(set.count(1, ControlCounter::DigestMismatches) >= 1);
 }
 
+TEST_CASE("a message that comes late does not stop the comparison of digests", "[set][R105]") {
+  SetFixture set(2);
+  set.update(0, spec_of(1));
+  wire::StateSynchronization late;
+  late.type = wire::SsType::Reply;
+  late.global = true;
+  for (const SetMessage& message : set.messages) {
+    if (const auto reply = message.sync(wire::SsType::Reply); reply && message.to == 1) {
+      late.identifier = reply->identifier;
+    }
+  }
+  UpdateSpec other = spec_of(1);
+  other.home_address = HomeAddress(ip6("2001:db8:0:1::5:1"));
+  REQUIRE(set.update(0, other) == BindingStatus::Accepted);
+  // The first Identifier once more, behind a later one, and with something that is not so.
+  auto& invented = late.bindings.emplace_back();
+  invented.home_address = kOtherHome;
+  invented.timestamp = Timestamp::from(set.now.wall);
+  invented.lifetime = Lifetime(75);
+  set.send_message(1, member_locator(0), late);
+  REQUIRE(set.view(kOtherHome) == "- G0");
+  set.run_for(30s);
+  CHECK(set.view(kOtherHome) == "- -");
+  CHECK(set.count(1, ControlCounter::DigestMismatches) >= 1);
+}
+
 TEST_CASE("sums of a digest are sums", "[set][R105]") {
   // Under XOR two insertions of one thing would cancel, and sets of some dozens of bindings could
   // be swapped for others (rulings §5).
