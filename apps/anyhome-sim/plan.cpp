@@ -20,19 +20,23 @@ using std::chrono::seconds;
 
 // Records of all home agents together that are held at once: about half a kilobyte each.
 constexpr std::uint64_t kMostRecords = 1'000'000;
-// Mobile nodes whose traffic is followed: some move, some sit next to a POP that is going to die.
+// Mobile nodes whose traffic is followed: some move once, some sit next to a POP that is going to
+// die, some get their packets by way of it.
 constexpr std::uint32_t kMovingProbes = 100;
 constexpr std::uint32_t kProbesPerDeath = 24;
 constexpr Duration kProbeInterval = milliseconds(50);
 constexpr Duration kWarmUp = seconds(90);
+constexpr Duration kPause = seconds(5);
+constexpr Duration kWatchedMoves = seconds(45);
 constexpr Duration kBetweenDeaths = seconds(60);
 constexpr Duration kWatchedMove = seconds(15);
 constexpr Duration kWatchedDeath = seconds(30);
 
 Duration from_ms(double ms) { return Duration(static_cast<std::int64_t>(ms * 1e6)); }
 
-struct Move {
-  std::uint32_t mobile = 0;
+// Something befalls the mobile node of a flow.
+struct Trial {
+  std::uint32_t flow = 0;
   Duration at{};
 };
 
@@ -41,14 +45,10 @@ struct Course {
   Scenario scenario;
   Duration measure_from{};
   Duration measure_to{};
-  std::vector<std::uint32_t> movers;    // flow i follows movers[i]
-  std::vector<Move> moves;              // of movers, while measured
-  std::vector<std::uint32_t> settlers;  // flow movers.size() + i follows settlers[i]
-  struct Death {
-    PopIndex pop = 0;
-    Duration at{};
-  };
-  std::vector<Death> deaths;
+  Duration end{};
+  std::vector<Trial> moves;
+  std::vector<Trial> deaths;         // of its home agent
+  std::vector<Trial> deaths_on_way;  // of the home agent where its packets enter
 };
 
 class Planner {
@@ -61,10 +61,13 @@ class Planner {
     mobile_nodes();
     course_.measure_from = kWarmUp;
     course_.measure_to = kWarmUp + from_ms(options_.minutes * 60'000);
+    course_.scenario.flows_from = course_.measure_to;
     deaths();
+    movers_ = options_.moves_per_hour > 0 ? std::min((simulated_ + 1) / 2, kMovingProbes) : 0;
+    place();
     attach();
     moves();
-    flows();
+    watched_moves();
     return std::move(course_);
   }
 
@@ -93,29 +96,39 @@ class Planner {
   }
 
   void deaths() {
-    Duration at = course_.measure_to + seconds(5);
-    for (unsigned i = 0; i < options_.failures && options_.pops > 1; ++i) {
-      course_.deaths.push_back({i, at});
-      add(at, ActionKind::Crash, i);
-      add(at + kWatchedDeath, ActionKind::Start, i);
+    Duration at = course_.measure_to + kPause + kWatchedMoves + kWatchedMove;
+    for (PopIndex pop = 0; pop < options_.failures && options_.pops > 1; ++pop) {
+      deaths_.push_back({pop, at});
+      add(at, ActionKind::Crash, pop);
+      add(at + kWatchedDeath, ActionKind::Start, pop);
       at += kBetweenDeaths;
+    }
+    course_.end = at;
+  }
+
+  // The first mobile nodes are followed on a move, the next ones stay where they are.
+  void place() {
+    networks_.assign(simulated_, kAnyNetwork);
+    settled_ = movers_;
+    for (const Death& death : deaths_) {
+      for (std::uint32_t i = 0; i < kProbesPerDeath && settled_ < simulated_; ++i) {
+        networks_[settled_] = random_.chance(0.5) ? death.pop : death.pop + options_.pops;
+        course_.deaths.push_back({follow(settled_, any_pop()), death.at});
+        ++settled_;
+      }
+    }
+    // Far from all who die.
+    for (const Death& death : deaths_) {
+      for (std::uint32_t i = 0; i < kProbesPerDeath && settled_ < simulated_; ++i) {
+        const auto dying = static_cast<unsigned>(deaths_.size());
+        networks_[settled_] = dying + static_cast<unsigned>(random_.below(options_.pops - dying));
+        course_.deaths_on_way.push_back({follow(settled_, death.pop), death.at});
+        ++settled_;
+      }
     }
   }
 
-  // The first mobile nodes are followed on their moves, the next ones sit next to POPs that die.
   void attach() {
-    const std::uint32_t movers = std::min(simulated_, kMovingProbes);
-    for (std::uint32_t i = 0; i < movers; ++i) {
-      course_.movers.push_back(i);
-    }
-    for (const Course::Death& death : course_.deaths) {
-      for (std::uint32_t i = 0; i < kProbesPerDeath && settled() < simulated_; ++i) {
-        networks_.resize(simulated_, kAnyNetwork);
-        networks_[settled()] = random_.chance(0.5) ? death.pop : death.pop + options_.pops;
-        course_.settlers.push_back(settled());
-      }
-    }
-    networks_.resize(simulated_, kAnyNetwork);
     for (std::uint32_t mobile = 0; mobile < simulated_; ++mobile) {
       if (networks_[mobile] == kAnyNetwork) {
         networks_[mobile] = any_network();
@@ -132,39 +145,38 @@ class Planner {
       return;
     }
     const double mean_ms = 3'600'000.0 / options_.moves_per_hour;
-    const Duration end = course_.measure_to;
-    const auto movers = static_cast<std::uint32_t>(course_.movers.size());
     for (std::uint32_t mobile = 0; mobile < simulated_; ++mobile) {
-      if (mobile >= movers && mobile < settled()) {
+      if (mobile >= movers_ && mobile < settled_) {
         continue;
       }
       // A Poisson process: what happened before says nothing of what comes.
-      for (Duration at = kWarmUp + pause(mean_ms); at < end; at += pause(mean_ms)) {
-        networks_[mobile] = next_network(networks_[mobile]);
-        add(at, ActionKind::Move, mobile, networks_[mobile]);
-        if (mobile < movers) {
-          course_.moves.push_back({mobile, at});
-        }
+      for (Duration at = kWarmUp + pause(mean_ms); at < course_.measure_to; at += pause(mean_ms)) {
+        move(mobile, at);
       }
     }
   }
 
-  void flows() {
-    course_.scenario.flows_from = kWarmUp - seconds(5);
-    const auto follow = [&](std::uint32_t mobile) {
-      course_.scenario.flows.push_back({FlowKind::ToMobile, mobile,
-                                        static_cast<std::uint32_t>(random_.below(options_.pops)),
-                                        kProbeInterval});
-    };
-    std::ranges::for_each(course_.movers, follow);
-    std::ranges::for_each(course_.settlers, follow);
+  // One for each, after the traffic has been measured: as many as moves are rare.
+  void watched_moves() {
+    for (std::uint32_t mobile = 0; mobile < movers_; ++mobile) {
+      const Duration at = course_.measure_to + kPause + random_.between(Duration{}, kWatchedMoves);
+      move(mobile, at);
+      course_.moves.push_back({follow(mobile, any_pop()), at});
+    }
   }
 
   static constexpr unsigned kAnyNetwork = ~0U;
 
-  [[nodiscard]] std::uint32_t settled() const {
-    return static_cast<std::uint32_t>(course_.movers.size() + course_.settlers.size());
+  void move(std::uint32_t mobile, Duration at) {
+    networks_[mobile] = next_network(networks_[mobile]);
+    add(at, ActionKind::Move, mobile, networks_[mobile]);
   }
+  // The flow of a correspondent near a POP.
+  std::uint32_t follow(std::uint32_t mobile, std::uint32_t site) {
+    course_.scenario.flows.push_back({FlowKind::ToMobile, mobile, site, kProbeInterval});
+    return static_cast<std::uint32_t>(course_.scenario.flows.size() - 1);
+  }
+  PopIndex any_pop() { return static_cast<PopIndex>(random_.below(options_.pops)); }
   Duration pause(double mean_ms) {
     return from_ms(-std::log(1.0 - random_.unit()) * mean_ms) + milliseconds(1);
   }
@@ -185,9 +197,17 @@ class Planner {
   }
 
   const PlanOptions& options_;
+  struct Death {
+    PopIndex pop = 0;
+    Duration at{};
+  };
+
   std::uint32_t simulated_;
+  std::uint32_t movers_ = 0;   // the first mobile nodes
+  std::uint32_t settled_ = 0;  // end of those behind them that do not move
   Random random_;
   Course course_;
+  std::vector<Death> deaths_;
   std::vector<unsigned> networks_;
 };
 
@@ -208,43 +228,13 @@ void traffic(const Meter& meter, PlanReport& report) {
   }
 }
 
-void outages(const Course& course, const Meter& meter, PlanReport& report) {
-  std::vector<double> moves;
-  for (const Move& move : course.moves) {
-    // Up to the next move, or the end of what is looked at.
-    Duration until = std::min(move.at + kWatchedMove, course.measure_to);
-    for (const Move& next : course.moves) {
-      if (next.mobile == move.mobile && next.at > move.at) {
-        until = std::min(until, next.at);
-      }
-    }
-    if (until - move.at >= seconds(5)) {
-      moves.push_back(meter.longest_gap(move.mobile, World::kStart + move.at, World::kStart + until,
-                                        kProbeInterval));
-    }
+Distribution outages(const std::vector<Trial>& trials, Duration watched, const Meter& meter) {
+  std::vector<double> gaps;
+  for (const Trial& trial : trials) {
+    const Instant from = World::kStart + trial.at;
+    gaps.push_back(meter.longest_gap(trial.flow, from, from + watched, kProbeInterval));
   }
-  report.move_outage = distribution_of(std::move(moves));
-  std::vector<double> own;
-  std::vector<double> others;
-  const auto movers = static_cast<std::uint32_t>(course.movers.size());
-  for (const Course::Death& death : course.deaths) {
-    for (std::uint32_t i = 0; i < course.settlers.size(); ++i) {
-      const bool is_own =
-          i / kProbesPerDeath == static_cast<std::uint32_t>(&death - course.deaths.data());
-      const bool had_died =
-          i / kProbesPerDeath < static_cast<std::uint32_t>(&death - course.deaths.data());
-      const double gap =
-          meter.longest_gap(movers + i, World::kStart + death.at,
-                            World::kStart + death.at + kWatchedDeath, kProbeInterval);
-      if (is_own) {
-        own.push_back(gap);
-      } else if (!had_died && course.scenario.flows[movers + i].other == death.pop) {
-        others.push_back(gap);
-      }
-    }
-  }
-  report.death_outage = distribution_of(std::move(own));
-  report.death_outage_others = distribution_of(std::move(others));
+  return distribution_of(std::move(gaps));
 }
 
 // Messages on their way to one peer at a time: what is sent in the time that an acknowledgement
@@ -273,6 +263,12 @@ double Distribution::percentile(double percent) const {
   return samples[std::clamp<std::size_t>(rank, 1, samples.size()) - 1];
 }
 
+bool Distribution::resolves(double percent) const {
+  constexpr double kRounding = 1e-6;
+  return percent >= 100.0 ||
+         static_cast<double>(samples.size()) * (100.0 - percent) >= 100.0 - kRounding;
+}
+
 PlanReport make_plan(const PlanOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   PlanReport report;
@@ -291,8 +287,7 @@ PlanReport make_plan(const PlanOptions& options) {
   meter.measure(false);
   report.measured_seconds = options.minutes * 60;
   traffic(meter, report);
-  world.run_until(course.measure_to + kBetweenDeaths * static_cast<int>(course.deaths.size()) +
-                  seconds(5));
+  world.run_until(course.end);
   if (world.violation()) {
     fmt::print(stderr, "anyhome-sim: {}: {}\n", world.violation()->invariant,
                world.violation()->what);
@@ -301,7 +296,9 @@ PlanReport make_plan(const PlanOptions& options) {
   report.per_peer = distribution_of(meter.learnt());
   report.superseded = meter.superseded();
   report.unconverged = meter.unconverged();
-  outages(course, meter, report);
+  report.move_outage = outages(course.moves, kWatchedMove, meter);
+  report.death_outage = outages(course.deaths, kWatchedDeath, meter);
+  report.death_outage_others = outages(course.deaths_on_way, kWatchedDeath, meter);
   report.outstanding = outstanding(report);
   const MemoryCost memory = measure_memory(options.pops);
   report.bytes_per_binding = memory.per_binding;

@@ -32,6 +32,8 @@ struct Distribution {
   std::vector<double> samples;  // ascending
 
   [[nodiscard]] double percentile(double percent) const;
+  // Enough cases that one at least is beyond it; all are within 100%.
+  [[nodiscard]] bool resolves(double percent) const;
   [[nodiscard]] bool empty() const { return samples.empty(); }
 };
 
@@ -45,7 +47,7 @@ struct PlanReport {
   Distribution per_peer;        // to any peer
   Distribution move_outage;
   Distribution death_outage;         // of mobile nodes whose home agent died
-  Distribution death_outage_others;  // of mobile nodes whose packets entered there
+  Distribution death_outage_others;  // of those far away whose packets entered there
   std::uint64_t superseded = 0;      // updates that were followed by another before all peers knew
   std::uint64_t unconverged = 0;     // updates not known everywhere at the end
   double outstanding = 0;            // messages on their way to a peer at a time, at full scale

@@ -52,7 +52,9 @@ std::string distribution_line(std::string_view name, const Distribution& distrib
     return line + "none was seen\n";
   }
   for (const double percent : kPercents) {
-    line += fmt::format("{:>10.3f}", distribution.percentile(percent));
+    line += distribution.resolves(percent)
+                ? fmt::format("{:>10.3f}", distribution.percentile(percent))
+                : fmt::format("{:>10}", "-");
   }
   return line + fmt::format("{:>10}\n", distribution.samples.size());
 }

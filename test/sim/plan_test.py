@@ -41,6 +41,14 @@ class Plan(unittest.TestCase):
         # 2000 mobile nodes that move 30 times in an hour are 17 moves per second for everybody to know.
         told = sum(rows[f"pop{pop}", "synchronization", "messages-per-second"] for pop in range(4))
         self.assertGreater(told, 17)
+        # Half of the mobile nodes move once more; some are with the one that dies, some behind it.
+        for what, cases in (("outage-of-a-move", 100), ("outage-own-home-agent-dead", 24),
+                            ("outage-home-agent-on-the-way-dead", 24)):
+            self.assertEqual(rows["all", what, "samples"], cases)
+            self.assertGreater(rows["all", what, "percentile-50"], 0)
+        # With 24 cases nobody knows of one in a hundred.
+        dies = next(line for line in done.stdout.splitlines() if "when its home agent dies" in line)
+        self.assertEqual(dies.split()[-4:-2], ["-", "-"])
         self.assertIn("<svg", picture.read_text(encoding="utf-8", errors="replace")[:1000])
 
     def test_same_seed_same_plan(self):
