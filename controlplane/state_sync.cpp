@@ -179,7 +179,12 @@ bool is_selected(const Core& core, const PeerState& peer, const SyncSelector& se
   returned = binding.global() && binding.version.member == peer.rank &&
              selector.kind == Kind::Everything && binding.confirmed != peer.round &&
              binding.care_of_address != CareOfAddress{};
-  if (!returned && !(binding.registered() && is_ours(core, binding))) {
+  // Who has lost its memory has to hear of what is gone, too: a T that is ahead of its clock would
+  // outweigh the next registration there for as long as others remember it (rulings §3).
+  const bool withdrawn = selector.kind == Kind::Everything &&
+                         binding.state == BindingState::Remembered &&
+                         binding.version.time != Timestamp{};
+  if (!returned && !((binding.registered() || withdrawn) && is_ours(core, binding))) {
     return false;
   }
   return selector.kind == Kind::Everything ||
@@ -492,7 +497,8 @@ void process_acknowledgement(Core& core, PeerState& peer, const StateSynchroniza
 }
 
 // R59. What was told in this message and has changed since is left out: it goes under another
-// Identifier.
+// Identifier. A returned copy whose binding has ended is left out, too: its end is not ours to
+// tell.
 void repeat(Core& core, PeerState& peer, std::uint16_t identifier, const Now& now,
             Effects& effects) {
   Outstanding& message = peer.stream.at(identifier);
@@ -502,7 +508,8 @@ void repeat(Core& core, PeerState& peer, std::uint16_t identifier, const Now& no
     }
     const Binding& binding = core.bindings.at(item.slot);
     const bool same = binding.home_address == item.home_address &&
-                      binding.version == item.version && can_be_told(binding, now);
+                      binding.version == item.version && can_be_told(binding, now) &&
+                      (binding.live() || !item.returned);
     return !same;
   });
   if (message.items.empty()) {

@@ -267,6 +267,46 @@ TEST_CASE("a restarted home agent gets its bindings back", "[set][R105]") {
   CHECK(set.count(0, ControlCounter::Restored) == 1);
 }
 
+TEST_CASE("a returned copy that has ended on its way is not repeated as a withdrawal",
+          "[set][R59][R105]") {
+  SetFixture set;
+  set.update(0, spec_of(1, kCareOf, 10));
+  set.kill(0);
+  set.run_for(500ms);
+  set.lose = [](const SetMessage& message) {
+    return message.to == 0 && message.sync(wire::SsType::Reply);
+  };
+  set.messages.clear();
+  set.restart(0);
+  set.run_for(70s);
+  CHECK(set.view() == "- - -");
+  unsigned returned = 0;
+  for (const SetMessage& message : set.messages) {
+    const auto reply = message.to == 0 ? message.sync(wire::SsType::Reply) : std::nullopt;
+    for (std::size_t i = 0; reply && i < reply->bindings.size(); ++i) {
+      const wire::BindingCacheInformation& one = reply->bindings[i];
+      returned += one.home_address == kHome && !one.vendor.empty() ? 1U : 0U;
+      CHECK_FALSE((one.home_address == kHome && one.lifetime.is_zero()));
+    }
+  }
+  CHECK(returned > 0);
+}
+
+TEST_CASE("a restarted home agent hears of what was withdrawn, whatever its clock says",
+          "[set][R104][R105]") {
+  SetFixture set;
+  set.update(0, spec_of(1));
+  set.update(0, spec_of(2, kCareOf, 0));
+  set.kill(1);
+  set.restart(1);
+  set.run_for(3s);
+  REQUIRE(set.binding(1) != nullptr);
+  CHECK(set.binding(1)->version == set.binding(0)->version);
+  set.now.wall -= 1h;
+  set.update(1, spec_of(100, kNewCareOf));
+  CHECK(set.view() == "G1 R G1");
+}
+
 TEST_CASE("what moved while its home agent was dead is not brought back", "[set][R104]") {
   SetFixture set;
   set.update(0, spec_of(1));
