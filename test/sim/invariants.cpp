@@ -22,7 +22,9 @@ constexpr std::array kPromises = std::to_array<PromiseInfo>({
     {promise::kRoutes,
      "Every route belongs to a live entry, and an entry's prefixes are its owner's."},
     {promise::kOnlyPrimary, "Nobody but the primary sends data to a care-of address."},
-    {promise::kRelays, "No packet is relayed from link to link more than three times."},
+    {promise::kRelays,
+     "No packet is relayed from link to link more than three times, and its outer hop limit says "
+     "how often it may be."},
     {promise::kSwitches, "Nobody is asked from home agent to home agent without end."},
     {promise::kQuiet, "When nothing happens there are HELLOs, and what ageing copies need."},
     {promise::kIdentifiers,
@@ -40,6 +42,8 @@ constexpr std::array kPromises = std::to_array<PromiseInfo>({
      "A peer that has acknowledged a binding knows it, or something newer."},
     {promise::kDigest,
      "Nobody asks for a bucket again unless something in it is not as it should be."},
+    {promise::kDigestSum,
+     "The digest of a peer is the sum over the bindings that are held of it, modulo 2^64."},
     {promise::kDeadPop, "Nothing is sent over a link to a home agent that is known to be dead."},
     {promise::kEffects, "The path is there before the acknowledgement that promises it."},
     {promise::kLate,
@@ -188,6 +192,7 @@ std::vector<std::unique_ptr<Watcher>> make_watchers(const Scenario& scenario) {
   watchers.push_back(watch_effects());
   watchers.push_back(watch_late_deregistrations());
   watchers.push_back(watch_acknowledged());
+  watchers.push_back(watch_digest_sums());
   switch (scenario.theme) {
     case Theme::Calm:
       watchers.push_back(watch_losses());

@@ -34,6 +34,7 @@ inline constexpr std::string_view kDeath = "I14 mobile-nodes-of-the-dead-come-ba
 inline constexpr std::string_view kClockStep = "I15 clock-steps-heal";
 inline constexpr std::string_view kAcknowledged = "I8 acknowledged-means-known";
 inline constexpr std::string_view kDigest = "I7 digests-differ-only-when-bindings-do";
+inline constexpr std::string_view kDigestSum = "I7 digests-are-sums-of-what-is-held";
 inline constexpr std::string_view kDeadPop = "I14 nothing-is-sent-to-the-dead";
 inline constexpr std::string_view kEffects = "acknowledged-means-forwarded";
 inline constexpr std::string_view kLate = "late-deregistration-does-no-harm";

@@ -26,6 +26,7 @@ constexpr std::array kThemes = std::to_array<ThemeInfo>({
     {Theme::Forgetful, "forgetful", "a peer that acknowledges only part of what it was told"},
     {Theme::Routers, "routers", "mobile routers with prefixes, some claimed twice"},
     {Theme::Partition, "partition", "home agents out of reach for longer than bindings live"},
+    {Theme::Mixed, "mixed", "something of everything, in one run"},
 });
 
 constexpr std::array<std::string_view, 15> kActionNames = {
@@ -483,10 +484,62 @@ void partition(Author& author, Scenario& scenario, Random& random) {
   author.endings(seconds(120), kSettleWithCrashes, kWatch, random.chance(0.25));
 }
 
+// Each of these has its own theme; here they meet.
+void mixed(Author& author, Scenario& scenario, Random& random) {
+  author.people({2, 5}, {3, 8}, {kShortLife, kLongestShortLife});
+  author.authentication();
+  scenario.haha = {random.unit() * 0.15, random.unit() * 0.1,
+                   random.between(milliseconds(0), milliseconds(200))};
+  scenario.internet = {random.unit() * 0.05, random.unit() * 0.05,
+                       random.between(milliseconds(0), milliseconds(100))};
+  for (PopIndex pop = 0; pop < scenario.topology.pops; ++pop) {
+    // Not an hour: whoever has lost its memory as well may then have to wait until what others
+    // remember has ended (docs/protocol.md, rulings §3).
+    scenario.pops[pop].clock_offset =
+        random.between(Duration{}, Duration(seconds(10))) - seconds(5);
+    if (random.chance(0.3)) {
+      scenario.faults.emplace_back(pop, PeerFault{false, 0.3});
+    }
+  }
+  for (std::uint32_t mobile = 0; mobile < scenario.mobiles.size(); ++mobile) {
+    if (random.chance(0.3)) {
+      scenario.mobiles[mobile].router = true;
+      scenario.mobiles[mobile].networks.push_back(mobile * 4 + 1);
+    }
+  }
+  author.start_pops(seconds(3));
+  author.attach_mobiles(seconds(2), seconds(10));
+  author.flows(seconds(10), milliseconds(500));
+  const bool fast = random.chance(0.5);
+  author.moves(seconds(12), seconds(80), fast ? Duration(milliseconds(200)) : seconds(2),
+               fast ? seconds(8) : seconds(30));
+  const Times eventful{seconds(15), seconds(70)};
+  for (unsigned i = author.draw({0, 2}); i > 0; --i) {
+    author.crash(eventful, {milliseconds(200), seconds(25)});
+  }
+  for (unsigned i = author.draw({0, 2}); i > 0; --i) {
+    author.cut(eventful, {seconds(1), seconds(20)});
+  }
+  if (random.chance(0.3)) {
+    author.isolate({seconds(15), seconds(50)}, {seconds(5), seconds(60)});
+  }
+  if (random.chance(0.5)) {
+    const Duration at = author.draw(eventful);
+    const PopIndex pop = author.any_pop();
+    author.add(at, ActionKind::Drain, pop);
+    author.add(at + author.draw({seconds(2), seconds(20)}), ActionKind::Undrain, pop);
+  }
+  if (random.chance(0.3)) {
+    author.add(author.draw(eventful), ActionKind::Deafen, author.any_pop(), 1);
+  }
+  author.departures({seconds(40), seconds(79)});
+  author.endings(seconds(80), kSettleWithCrashes, kWatch, random.chance(0.25));
+}
+
 using Write = void (*)(Author&, Scenario&, Random&);
-constexpr std::array<Write, kThemes.size()> kWriters = {calm,      rough,     fast,      death,
-                                                        boot,      clocks,    crosswise, adversary,
-                                                        deaf_peer, forgetful, routers,   partition};
+constexpr std::array<Write, kThemes.size()> kWriters = {
+    calm,      rough,     fast,      death,   boot,      clocks, crosswise,
+    adversary, deaf_peer, forgetful, routers, partition, mixed};
 
 }  // namespace
 

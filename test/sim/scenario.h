@@ -34,6 +34,7 @@ enum class Theme : std::uint8_t {
   Forgetful,  // a peer that acknowledges only part of what it was told (I8)
   Routers,    // mobile routers with prefixes, some of them claimed twice (I3)
   Partition,  // home agents that cannot reach each other for longer than bindings live
+  Mixed,      // something of everything, clocks that are apart and mobile routers included
 };
 struct ThemeInfo {
   Theme theme;

@@ -235,7 +235,9 @@ class AcknowledgementWatcher final : public Watcher {
       if (binding.state == control::BindingState::Remembered) {
         compare_end(world, owner, other, binding);
       }
-      if (!binding.registered() || binding.told_until < world.now() + kEnd) {
+      // One that is about to leave has been cut short, and need not be told any more.
+      if (!binding.registered() ||
+          std::min(binding.told_until, binding.expires) < world.now() + kEnd) {
         return;
       }
       const Binding* copy = other.agent().bindings().find(binding.home_address);
@@ -253,6 +255,37 @@ class AcknowledgementWatcher final : public Watcher {
 
 // ---- I7: digests
 // -------------------------------------------------------------------------------------
+
+// A digest is kept by adding and subtracting; it has to be what one gets who counts anew.
+class DigestSumWatcher final : public Watcher {
+ public:
+  void after_pop(World& world, PopIndex index, const PopOutput& output) override {
+    const Pop& pop = *world.pops()[index];
+    if (!pop.up() || !output.core_ran) {
+      return;
+    }
+    const control::DigestHash hash(pop.config().haha.set_key);
+    std::map<control::MemberRank, control::Digest> counted;
+    for_each_binding(pop, [&](const Binding& binding) {
+      if (binding.global()) {
+        counted[binding.version.member].sums[hash.bucket(binding.home_address)] += hash.content(
+            binding.home_address, binding.version, binding.care_of_address, binding.prefixes);
+      }
+    });
+    for (const control::PeerState& peer : pop.agent().peers()) {
+      const auto found = counted.find(peer.rank);
+      const bool same =
+          found != counted.end()
+              ? peer.digest.sums == found->second.sums
+              : std::ranges::all_of(peer.digest.sums, [](std::uint64_t sum) { return sum == 0; });
+      if (!same) {
+        world.fail(std::string(promise::kDigestSum),
+                   fmt::format("pop{} has another digest of {} than what it holds of it makes",
+                               index, peer.config->name));
+      }
+    }
+  }
+};
 
 // For runs in which no state is lost: any difference is only that something is on its way. One
 // cannot be told from what is lost: of a mobile node that has just left its home agent another one
@@ -292,6 +325,7 @@ std::unique_ptr<Watcher> watch_lifetimes(Duration longest_delay) {
   return std::make_unique<LifetimeWatcher>(longest_delay);
 }
 std::unique_ptr<Watcher> watch_acknowledged() { return std::make_unique<AcknowledgementWatcher>(); }
+std::unique_ptr<Watcher> watch_digest_sums() { return std::make_unique<DigestSumWatcher>(); }
 std::unique_ptr<Watcher> watch_digests() { return std::make_unique<DigestWatcher>(); }
 
 }  // namespace anyhome::sim

@@ -44,6 +44,7 @@ class TunnelWatcher final : public Watcher {
                              describe(packet.bytes), packet.links));
     }
     if (where.place == Place::Pop) {
+      check_hop_class(world, from.index, where.index, *header, packet);
       check_alive(world, from.index, where.index, packet);
     }
     if (where.place == Place::Access) {
@@ -54,6 +55,26 @@ class TunnelWatcher final : public Watcher {
  private:
   static constexpr unsigned kMostLinks = 4;  // entry, and three relays
   static constexpr unsigned kMostVisits = 9;
+
+  // Rulings §8: a relay takes a class off the outer hop limit. Whoever takes off a mobile node's
+  // tunnel begins anew, for that cannot go on without end.
+  void check_hop_class(World& world, PopIndex from, PopIndex to, const wire::Ipv6Header& outer,
+                       const Packet& packet) {
+    const ByteView inner = ByteView(packet.bytes).subspan(wire::kIpv6HeaderSize);
+    const auto header = wire::Ipv6Header::parse(inner);
+    const auto data = find_data(packet.bytes);
+    if (!header || !data || world.scenario().theme == Theme::Adversary) {
+      return;  // one who repeats packets makes entries look like relays
+    }
+    constexpr unsigned kHopClass = 64;
+    const auto come = came_.find({data->id, header->source, header->destination, from});
+    if (come != came_.end() && outer.hop_limit >= come->second / kHopClass * kHopClass) {
+      world.fail(std::string(promise::kRelays),
+                 fmt::format("pop{} got it with outer hop limit {} and relays {}", from,
+                             come->second, describe(packet.bytes)));
+    }
+    came_[{data->id, header->source, header->destination, to}] = outer.hop_limit;
+  }
 
   static void check_alive(World& world, PopIndex from, PopIndex to, const Packet& packet) {
     for (const control::PeerState& peer : world.pops()[from]->agent().peers()) {
@@ -83,6 +104,9 @@ class TunnelWatcher final : public Watcher {
           fmt::format("pop{} is not the primary and sends {}", index, describe(packet.bytes)));
     }
   }
+
+  // The outer hop limit with which a data packet was sent to a POP, between these addresses.
+  std::map<std::tuple<DataId, Ipv6Address, Ipv6Address, PopIndex>, std::uint8_t> came_;
 };
 
 // ---- State Synchronization as it is seen between two locators

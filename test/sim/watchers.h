@@ -23,6 +23,7 @@ std::unique_ptr<Watcher> watch_routes();
 std::unique_ptr<Watcher> watch_versions();
 std::unique_ptr<Watcher> watch_lifetimes(Duration longest_delay);
 std::unique_ptr<Watcher> watch_acknowledged();
+std::unique_ptr<Watcher> watch_digest_sums();
 std::unique_ptr<Watcher> watch_digests();
 // watch_wire.cpp
 std::unique_ptr<Watcher> watch_tunnels();
