@@ -1,0 +1,125 @@
+#include "apps/anyhome-pktgen/data_frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "apps/anyhome-pktgen/node_table.h"
+#include "common/wire/ipv6.h"
+
+namespace anyhome::pktgen {
+namespace {
+
+using wire::Ipv6Header;
+using wire::kIpv6HeaderSize;
+namespace offset = wire::ipv6_offset;
+
+constexpr std::size_t kUdpHeader = 8;
+constexpr std::size_t kUdpChecksum = 6;
+constexpr std::size_t kLower = 8;  // of an address
+constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+constexpr std::uint16_t kEtherTypeVlan = 0x8100;
+
+void append(std::vector<std::byte>& to, const Ipv6Header& header) {
+  std::array<std::byte, kIpv6HeaderSize> bytes{};
+  Writer writer(bytes);
+  header.write(writer);
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
+
+bool goes_to_mobile_node(Kind kind) {
+  return kind != Kind::ReverseTunnel && kind != Kind::BadCareOf;
+}
+
+Ipv6Address first_home(Kind kind, const Network& network) {
+  return kind == Kind::HahaOut ? network.first_global_home.address()
+                               : network.first_home.address();
+}
+
+}  // namespace
+
+std::vector<std::byte> ethernet_header(const TrafficSettings& settings, std::uint16_t port) {
+  std::vector<std::byte> bytes(18);
+  Writer writer(bytes);
+  writer.bytes(std::as_bytes(std::span(settings.destination_macs[port])));
+  writer.bytes(std::as_bytes(std::span(settings.source_macs[port])));
+  if (settings.vlan) {
+    writer.u16(kEtherTypeVlan);
+    writer.u16(*settings.vlan);
+  }
+  writer.u16(kEtherTypeIpv6);
+  bytes.resize(writer.size());
+  return bytes;
+}
+
+DataFrame::DataFrame(Kind kind, const TrafficSettings& settings, std::uint16_t port,
+                     std::uint16_t size) {
+  const Network& network = settings.network;
+  bytes_ = ethernet_header(settings, port);
+  // A tag is on top of the size, too: the user's packet is the same with and without.
+  const auto packet = static_cast<std::size_t>(size - kFcs - 14);
+  Ipv6Header inner;
+  inner.next_header = wire::protocol::kUdp;
+  inner.hop_limit = kind == Kind::BadHopLimit ? 1 : wire::kDefaultHopLimit;
+  inner.payload_length = static_cast<std::uint16_t>(packet - kIpv6HeaderSize);
+  inner.source = network.first_correspondent;
+  inner.destination = first_home(kind, network);
+  const bool to_node = goes_to_mobile_node(kind);
+  if (!to_node) {
+    std::swap(inner.source, inner.destination);
+  }
+  if (kind == Kind::HahaIn || !to_node) {
+    Ipv6Header outer;
+    outer.next_header = wire::protocol::kIpv6;
+    outer.payload_length = static_cast<std::uint16_t>(packet);
+    outer.source = to_node ? network.peer.address() : network.first_care_of.address();
+    outer.destination = to_node ? network.locator.address() : network.home_agent.address();
+    care_of_at_ = to_node ? 0 : bytes_.size() + offset::kSource + kLower;
+    append(bytes_, outer);
+  }
+  const std::size_t inner_at = bytes_.size();
+  append(bytes_, inner);
+  home_at_ = inner_at + (to_node ? offset::kDestination : offset::kSource) + kLower;
+  correspondent_at_ = inner_at + (to_node ? offset::kSource : offset::kDestination) + kLower;
+  udp_at_ = bytes_.size();
+  bytes_.resize(inner_at + packet);
+  std::byte* udp = bytes_.data() + udp_at_;
+  store_be16(udp, kMarkPort);
+  store_be16(udp + 2, kMarkPort);
+  store_be16(udp + 4, inner.payload_length);
+  for (std::size_t i = udp_at_ + kUdpHeader + kMarkSize; i < bytes_.size(); ++i) {
+    bytes_[i] = static_cast<std::byte>(i);
+  }
+  // With zeros wherever `write` is going to write.
+  store_lower_half(bytes_.data() + home_at_, 0);
+  store_lower_half(bytes_.data() + correspondent_at_, 0);
+  inner = *Ipv6Header::parse(ByteView(bytes_).subspan(inner_at));
+  constant_.add_pseudo_header(inner.source, inner.destination, inner.payload_length,
+                              wire::protocol::kUdp);
+  constant_.add(ByteView(bytes_).subspan(udp_at_));
+  if (kind == Kind::BadVersion) {
+    bytes_[inner_at] = std::byte{0x40};
+  } else if (kind == Kind::BadLength) {
+    store_be16(bytes_.data() + inner_at + offset::kPayloadLength,
+               static_cast<std::uint16_t>(inner.payload_length + 8));
+  }
+}
+
+void DataFrame::write(std::byte* to, const Endpoints& endpoints, const Mark& mark) const {
+  std::memcpy(to, bytes_.data(), bytes_.size());
+  store_lower_half(to + home_at_, endpoints.home);
+  store_lower_half(to + correspondent_at_, endpoints.correspondent);
+  if (care_of_at_ != 0) {
+    store_lower_half(to + care_of_at_, endpoints.care_of);
+  }
+  std::byte* udp = to + udp_at_;
+  mark.write(udp + kUdpHeader);
+  ChecksumSum sum = constant_;
+  sum.add({to + home_at_, 8});
+  sum.add({to + correspondent_at_, 8});
+  sum.add({udp + kUdpHeader, kMarkSize});
+  const std::uint16_t checksum = sum.finish();
+  // RFC 8200 §8.1: a sum of zero is sent as all ones.
+  store_be16(udp + kUdpChecksum, checksum == 0 ? 0xffff : checksum);
+}
+
+}  // namespace anyhome::pktgen

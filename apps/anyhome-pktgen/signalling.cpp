@@ -1,0 +1,122 @@
+#include "apps/anyhome-pktgen/signalling.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "apps/anyhome-mn/packets.h"
+#include "apps/anyhome-pktgen/node_table.h"
+#include "common/wire/haha.h"
+#include "common/wire/ipv6.h"
+#include "common/wire/mobility.h"
+
+namespace anyhome::pktgen {
+namespace {
+
+// Header Len of a Mobility Header counts to 2048 bytes.
+constexpr std::size_t kMaxMessage = 2048;
+constexpr std::uint16_t kHelloLifetime = 30;
+constexpr std::uint32_t kRestartCounter = 1;
+
+// The checksum of the Mobility Header, behind the Home Address option's header.
+constexpr std::size_t kMobilityChecksumAt = wire::kIpv6HeaderSize + 24 + 4;
+
+std::string identifier_of(const std::string& pattern, std::uint32_t node) {
+  const std::size_t at = pattern.find("{}");
+  return at == std::string::npos ? pattern
+                                 : pattern.substr(0, at) + std::to_string(node) + pattern.substr(at + 2);
+}
+
+// Between two locators nothing stands before the Mobility Header.
+Packet between_home_agents(const Network& network, ByteView message) {
+  wire::Ipv6Header header;
+  header.next_header = wire::protocol::kMobility;
+  header.source = network.peer.address();
+  header.destination = network.locator.address();
+  header.payload_length = static_cast<std::uint16_t>(message.size());
+  Packet packet(wire::kIpv6HeaderSize + message.size());
+  Writer writer(packet);
+  header.write(writer);
+  writer.bytes(message);
+  return packet;
+}
+
+}  // namespace
+
+Packet binding_update(const TrafficSettings& settings, Kind kind, std::uint32_t node,
+                      std::uint64_t care_of_steps, SequenceNumber sequence, WallTime now) {
+  const Network& network = settings.network;
+  const Signalling& signalling = settings.signalling;
+  mobile::UpdateContents contents;
+  contents.home_address = HomeAddress(counted_on(network.first_home.address(), node));
+  contents.home_agent = network.home_agent;
+  contents.care_of = CareOfAddress(counted_on(network.first_care_of.address(), care_of_steps));
+  contents.sequence = sequence;
+  contents.flags = wire::bu_flag::kAcknowledge | wire::bu_flag::kHomeRegistration;
+  contents.lifetime = signalling.lifetime;
+  std::string identifier;
+  if (signalling.identifier) {
+    identifier = identifier_of(*signalling.identifier, node);
+    contents.identifier = identifier;
+  }
+  if (signalling.timestamps) {
+    contents.timestamp = NtpTimestamp::from(now);
+  }
+  contents.security = signalling.security ? &*signalling.security : nullptr;
+  if (kind == Kind::BadAuthenticator && contents.security != nullptr) {
+    mobile::Security wrong = *signalling.security;
+    wrong.key.front() ^= std::byte{1};
+    contents.security = &wrong;
+    return mobile::make_binding_update(contents);
+  }
+  Packet packet = mobile::make_binding_update(contents);
+  if (kind == Kind::BadChecksum && packet.size() > kMobilityChecksumAt) {
+    packet[kMobilityChecksumAt] ^= std::byte{1};
+  }
+  return packet;
+}
+
+Packet state_reply(const TrafficSettings& settings, std::uint32_t first, std::uint16_t identifier,
+                   WallTime now) {
+  const Network& network = settings.network;
+  wire::StateSynchronization message;
+  message.type = wire::SsType::Reply;
+  message.acknowledge = true;
+  message.global = true;
+  message.identifier = identifier;
+  const std::uint32_t count =
+      std::min(settings.signalling.bindings_per_message, network.global_nodes);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t node = (first + i) % network.global_nodes;
+    wire::BindingCacheInformation binding;
+    binding.flags = wire::bu_flag::kAcknowledge | wire::bu_flag::kHomeRegistration;
+    binding.sequence = {1};
+    binding.lifetime = settings.signalling.lifetime;
+    binding.change_counter = identifier;
+    binding.home_address = HomeAddress(counted_on(network.first_global_home.address(), node));
+    binding.timestamp = Timestamp::from(now);
+    message.bindings.push_back(std::move(binding));
+  }
+  std::array<std::byte, kMaxMessage> buffer{};
+  return between_home_agents(
+      network, wire::write_state_synchronization(buffer, message, network.code_points, network.peer,
+                                                 network.locator));
+}
+
+Packet hello(const TrafficSettings& settings, SequenceNumber sequence, bool request) {
+  const Network& network = settings.network;
+  wire::HaHello message;
+  message.sequence = sequence;
+  message.lifetime_seconds = kHelloLifetime;
+  message.interval_seconds = 1;
+  message.group_id = network.group_id;
+  message.active = true;
+  message.request = request;
+  message.global = true;
+  message.restart_counter = kRestartCounter;
+  std::array<std::byte, kMaxMessage> buffer{};
+  return between_home_agents(network, wire::write_ha_hello(buffer, message, network.code_points,
+                                                           network.peer, network.locator));
+}
+
+}  // namespace anyhome::pktgen
