@@ -25,12 +25,9 @@ Composer::Composer(const TrafficSettings& settings, NodeTable& nodes, const Comp
     const Nature nature = row_of(entry.kind).nature;
     const std::uint32_t count =
         entry.kind == Kind::HahaOut ? settings.network.global_nodes : own_nodes_;
-    Stream stream{entry,
-                  Pattern(settings.pattern, std::max<std::uint32_t>(count, 1)),
-                  {},
-                  ethernet_header(settings, entry.port),
-                  0,
-                  static_cast<std::uint8_t>(place.sender * settings.mix.size() + i),
+    Stream stream{entry, Pattern(settings.pattern, std::max<std::uint32_t>(count, 1)),
+                  {},    ethernet_header(settings, entry.port),
+                  0,     static_cast<std::uint8_t>(place.sender * settings.mix.size() + i),
                   0};
     if (nature == Nature::Measured || (nature == Nature::Bad && !is_binding_update(entry.kind))) {
       for (const WeightedSize& size : settings.sizes.sizes()) {
@@ -87,8 +84,7 @@ std::size_t Composer::compose_data(Stream& stream, std::byte* to, std::uint32_t 
   Endpoints endpoints;
   endpoints.home = node + lower_half(global ? network.first_global_home.address()
                                             : network.first_home.address());
-  endpoints.correspondent =
-      node % network.correspondents + lower_half(network.first_correspondent);
+  endpoints.correspondent = node % network.correspondents + lower_half(network.first_correspondent);
   if (stream.entry.kind == Kind::ReverseTunnel) {
     endpoints.care_of = nodes_.care_of_steps(node) + lower_half(network.first_care_of.address());
   } else if (stream.entry.kind == Kind::BadCareOf) {
@@ -127,7 +123,7 @@ std::size_t Composer::compose_update(Stream& stream, std::span<std::byte> to, Wa
   }
   // What is refused must not use up the numbers of what is not.
   const SequenceNumber sequence{row_of(kind).nature == Nature::Bad ? std::uint16_t{0}
-                                                                    : nodes_.take_sequence(node)};
+                                                                   : nodes_.take_sequence(node)};
   return put(stream, to,
              binding_update(settings_, kind, node, nodes_.care_of_steps(node), sequence, now));
 }

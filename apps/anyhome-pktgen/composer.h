@@ -1,8 +1,8 @@
 // One sender's packets, one after the other: a pure function of its settings and the time.
 //
-// Sender s of S owns the mobile nodes s, s + S, s + 2 S, ..., so that their order and their sequence
-// numbers need no lock. All that is random comes from the seed: the same settings give the same
-// packets.
+// Sender s of S owns the mobile nodes s, s + S, s + 2 S, ..., so that their order and their
+// sequence numbers need no lock. All that is random comes from the seed: the same settings give the
+// same packets.
 #pragma once
 
 #include <cstddef>

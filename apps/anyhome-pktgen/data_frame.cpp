@@ -31,8 +31,7 @@ bool goes_to_mobile_node(Kind kind) {
 }
 
 Ipv6Address first_home(Kind kind, const Network& network) {
-  return kind == Kind::HahaOut ? network.first_global_home.address()
-                               : network.first_home.address();
+  return kind == Kind::HahaOut ? network.first_global_home.address() : network.first_home.address();
 }
 
 }  // namespace

@@ -38,9 +38,10 @@ std::expected<FrameSizes, std::string> FrameSizes::parse(std::string_view text) 
     if (!read(part.substr(0, equals), kMinFrame, kMaxFrame, size.bytes) ||
         (equals != std::string_view::npos &&
          !read<std::uint32_t>(part.substr(equals + 1), 1, 1'000'000, size.weight))) {
-      return std::unexpected(fmt::format("give a size from {} to {}, sizes with weights as in "
-                                         "78=7,570=4,1518=1, or imix",
-                                         kMinFrame, kMaxFrame));
+      return std::unexpected(
+          fmt::format("give a size from {} to {}, sizes with weights as in "
+                      "78=7,570=4,1518=1, or imix",
+                      kMinFrame, kMaxFrame));
     }
     sizes.push_back(size);
     if (part.size() == rest.size()) {

@@ -1,7 +1,8 @@
 // Frame sizes, alone and in mixes.
 //
 // A size is that of the user's Ethernet frame with its checksum (FCS), as in RFC 2544 and in CSIT's
-// reports; a tunnel header comes on top. The smallest frame that holds IPv6, UDP and our mark is 78.
+// reports; a tunnel header comes on top. The smallest frame that holds IPv6, UDP and our mark
+// is 78.
 #pragma once
 
 #include <cstdint>

@@ -92,7 +92,6 @@ class Histogram {
     const std::size_t shift = bucket / kSteps - 1;
     return ((std::uint64_t{bucket % kSteps} + kSteps + 1) << shift) - 1;
   }
-  static_assert(bucket_of(std::numeric_limits<std::uint32_t>::max()) == kBuckets - 1);
 
   static Tally nothing_yet() {
     Tally tally;

@@ -25,7 +25,8 @@ struct Inspected {
   Seen seen = Seen::Other;
   std::uint8_t tunnels = 0;  // around a marked packet
   Mark mark;                 // of a marked packet
-  // Of a Binding Acknowledgement: status, sequence number, whom it is for. Of an ICMPv6 error: type.
+  // Of a Binding Acknowledgement: status, sequence number, whom it is for. Of an ICMPv6 error:
+  // type.
   std::uint8_t status = 0;
   std::uint16_t sequence = 0;
   Ipv6Address node;

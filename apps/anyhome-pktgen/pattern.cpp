@@ -6,8 +6,8 @@
 
 namespace anyhome::pktgen {
 
-// The density x^-s is integrated in closed form; a random point under that hat is inverted to a real
-// number, rounded to a rank and nearly always accepted.
+// The density x^-s is integrated in closed form; a random point under that hat is inverted to a
+// real number, rounded to a rank and nearly always accepted.
 Zipf::Zipf(std::uint64_t count, double exponent)
     : count_(count),
       exponent_(exponent),
@@ -47,7 +47,8 @@ Pattern::Pattern(const PatternSettings& settings, std::uint64_t count)
     : settings_(settings), count_(count), zipf_(count, settings.exponent) {
   if (settings.order == Order::Zipf) {
     // Near the golden section of the count, so that neighbours in rank lie far apart.
-    stride_ = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(count) * 0.618));
+    stride_ =
+        std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(count) * 0.618));
     while (std::gcd(stride_, count) != 1) {
       ++stride_;
     }

@@ -1,8 +1,8 @@
 // In which order a stream of traffic comes to its mobile nodes.
 //
 // Sequential is the kindest order to caches, uniform the harshest, Zipf what users look like: the
-// node of rank k gets a share in proportion to 1 / k^exponent. Ranks are spread over the numbers, so
-// that the busy ones are no neighbours in memory.
+// node of rank k gets a share in proportion to 1 / k^exponent. Ranks are spread over the numbers,
+// so that the busy ones are no neighbours in memory.
 #pragma once
 
 #include <cstdint>

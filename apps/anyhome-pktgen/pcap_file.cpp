@@ -20,7 +20,8 @@ std::expected<std::vector<std::vector<std::byte>>, std::string> read_pcap(ByteVi
   };
   const bool swapped = is_magic(__builtin_bswap32(magic));
   if (!swapped && !is_magic(magic)) {
-    return std::unexpected(std::string("is no pcap file (pcapng has to be converted: tshark -F pcap)"));
+    return std::unexpected(
+        std::string("is no pcap file (pcapng has to be converted: tshark -F pcap)"));
   }
   const auto number = [&] {
     const std::uint32_t value = reader.u32();

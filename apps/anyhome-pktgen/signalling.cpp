@@ -23,8 +23,9 @@ constexpr std::size_t kMobilityChecksumAt = wire::kIpv6HeaderSize + 24 + 4;
 
 std::string identifier_of(const std::string& pattern, std::uint32_t node) {
   const std::size_t at = pattern.find("{}");
-  return at == std::string::npos ? pattern
-                                 : pattern.substr(0, at) + std::to_string(node) + pattern.substr(at + 2);
+  return at == std::string::npos
+             ? pattern
+             : pattern.substr(0, at) + std::to_string(node) + pattern.substr(at + 2);
 }
 
 // Between two locators nothing stands before the Mobility Header.

@@ -1,0 +1,81 @@
+// Ports, lcores and runs: what the actions are made of.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/anyhome-pktgen/engine.h"
+#include "apps/anyhome-pktgen/options.h"
+#include "apps/anyhome-pktgen/result.h"
+#include "dataplane/io/packet_pool.h"
+#include "dataplane/io/port.h"
+
+namespace anyhome::pktgen {
+
+struct RunRequest {
+  std::vector<TrafficEntry> mix;
+  RateProfile rate;
+  std::uint64_t count = 0;               // 0: no limit
+  std::chrono::nanoseconds duration{0};  // 0: no limit
+  bool only_unregistered = false;
+};
+
+class Generator {
+ public:
+  // Opens the ports, waits for their links, and starts the loops.
+  static std::expected<std::unique_ptr<Generator>, std::string> create(const Options& options);
+  ~Generator();
+  Generator(const Generator&) = delete;
+  Generator& operator=(const Generator&) = delete;
+
+  // What can be changed between two runs.
+  TrafficSettings& traffic() { return traffic_; }
+  [[nodiscard]] NodeTable& nodes() { return nodes_; }
+  std::expected<std::vector<TrafficEntry>, std::string> place(
+      const std::vector<RequestedTraffic>& mix) const;
+  // Packets per second; a share of a link is that of the first port.
+  [[nodiscard]] std::expected<double, std::string> packets_per_second(
+      const Rate& rate, const std::vector<TrafficEntry>& mix) const;
+
+  void start(const RunRequest& request);
+  void stop();
+  [[nodiscard]] bool sending() const;
+  // As far as it has come; the whole when all is sent and what was to come back had its time.
+  [[nodiscard]] RunResult result() const;
+  // Until all has been sent and, unless it was told to stop, has come back or is late; `tick` is
+  // called meanwhile, some hundred times a second.
+  RunResult wait(const std::function<void()>& tick);
+
+  [[nodiscard]] const std::vector<dataplane::Port>& ports() const { return ports_; }
+  [[nodiscard]] std::size_t senders() const { return senders_; }
+
+ private:
+  explicit Generator(const Options& options);
+  using Done = std::expected<void, std::string>;
+  Done open_ports();
+  Done start_ports();
+  void start_engines();
+  [[nodiscard]] std::uint64_t missed() const;
+
+  const Options& options_;
+  TrafficSettings traffic_;
+  std::shared_ptr<const TrafficSettings> under_way_;  // of the run; engines look at it
+  NodeTable nodes_;
+  TickClock clock_;
+  Command command_;
+  std::vector<unsigned> lcores_;
+  std::size_t senders_ = 1;
+  std::size_t receivers_ = 1;
+  std::unique_ptr<dataplane::PacketPool> pool_;
+  std::vector<dataplane::Port> ports_;
+  std::vector<std::unique_ptr<Engine>> engines_;
+  std::uint32_t run_ = 0;
+  std::uint64_t missed_before_ = 0;
+};
+
+}  // namespace anyhome::pktgen
