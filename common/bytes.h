@@ -186,5 +186,9 @@ inline void store_be32(std::byte* at, std::uint32_t value) {
   value = __builtin_bswap32(value);
   std::memcpy(at, &value, sizeof value);
 }
+inline void store_be64(std::byte* at, std::uint64_t value) {
+  value = __builtin_bswap64(value);
+  std::memcpy(at, &value, sizeof value);
+}
 
 }  // namespace anyhome

@@ -28,6 +28,7 @@ struct Options {
   unsigned rounds = 15;
   std::uint64_t packets = 200000;  // per phase
   std::string csv;
+  std::vector<std::string> only;  // paths by name; empty: all
 };
 
 // Must, by design/performance.md, for tables of 1 k, 100 k, 1 M and 4 M bindings; cycles per
@@ -111,6 +112,10 @@ void bench(const Options& options) {
         }
       }
       for (const Path path : kPaths) {
+        if (!options.only.empty() &&
+            std::ranges::find(options.only, name_of(path)) == options.only.end()) {
+          continue;
+        }
         const Phase phase = runner.run(path, options.packets);
         if (round != 0) {
           paths[path].add(phase);
@@ -139,7 +144,8 @@ int main_with(int argc, char** argv) {
                                                  "sizes of the tables (1000 100000 1000000)")(
       "rounds", po::value(&options.rounds), "phases of each path that are measured (15)")(
       "packets", po::value(&options.packets), "packets of a phase (200000)")(
-      "csv", po::value(&options.csv), "write the figures there, too");
+      "csv", po::value(&options.csv), "write the figures there, too")(
+      "only", po::value(&options.only)->multitoken(), "paths, by name (all)");
   const auto separator = std::find(argv + 1, argv + argc, std::string_view("--"));
   po::variables_map values;
   try {

@@ -222,7 +222,8 @@ DataPlane::Done DataPlane::create_tables() {
   setup.tunnel_hop_limit = config_.data_path.tunnel_hop_limit;
   setup.qsbr = qsbr_.get();
   setup.socket = socket_of(lcores_.front());
-  setup.hash_seed = static_cast<std::uint32_t>(rte_rand());
+  setup.hash_seed = rte_rand();
+  setup.binding_index = config_.data_path.binding_index;
   auto tables = ForwardingTables::create(setup);
   if (!tables) {
     return std::unexpected(tables.error());
@@ -285,6 +286,23 @@ DataPlane::Done DataPlane::create_handoff_rings() {
     }
   }
   return {};
+}
+
+std::size_t DataPlane::ring_places() const {
+  std::size_t places = 0;
+  const auto add = [&](const std::vector<std::unique_ptr<PacketRing>>& rings) {
+    for (const auto& ring : rings) {
+      places += ring == nullptr ? 0 : ring->capacity() + 1;
+    }
+  };
+  add(punts_);
+  add(injects_);
+  for (const auto* rings : {&handovers_, &handoffs_}) {
+    for (const auto& row : *rings) {
+      add(row);
+    }
+  }
+  return places;
 }
 
 void DataPlane::create_workers() {

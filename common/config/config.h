@@ -168,8 +168,15 @@ enum class HostMode : std::uint8_t {
   Static,  // routes and neighbours come from the configuration, there is no host
 };
 
+// How home addresses are looked up.
+enum class BindingIndex : std::uint8_t {
+  Chained,  // by chains through the entries themselves
+  RteHash,  // by DPDK's rte_hash
+};
+
 struct DataPath {
   HostMode host = HostMode::Kernel;
+  BindingIndex binding_index = BindingIndex::Chained;
   std::vector<StaticRoute> routes;
   std::vector<StaticNeighbor> neighbors;
 

@@ -343,6 +343,18 @@ const Option kOptions[] = {
     {kPath, "neighbor", "NEIGHBOR", "static mode: \"ADDRESS mac MAC port NAME\"", true,
      [](Config& c, View, View v) { return append(c.data_path.neighbors, parse_neighbor(v)); },
      [](const Config& c, View) { return lines(c.data_path.neighbors, show_neighbor); }},
+    {kPath, "binding-index", "chained|rte-hash",
+     "how home addresses are looked up: chained, the faster one, or DPDK's rte_hash", false,
+     [](Config& c, View, View v) -> Result {
+       if (v != "chained" && v != "rte-hash") {
+         return std::unexpected("neither chained nor rte-hash");
+       }
+       c.data_path.binding_index = v == "chained" ? BindingIndex::Chained : BindingIndex::RteHash;
+       return {};
+     },
+     [](const Config& c, View) -> std::string {
+       return c.data_path.binding_index == BindingIndex::Chained ? "chained" : "rte-hash";
+     }},
     {kPath, "max-routes", "NUMBER", "routes at most; sizes the tables", false,
      [](Config& c, View, View v) {
        return assign(c.data_path.max_routes, parse_number<std::uint32_t>(v, 16, 1'000'000));

@@ -14,15 +14,16 @@ inline constexpr unsigned kMaxDecapsulations = 2;
 // Moves on to the inner header; the outer one stays in the buffer for the source check. `inner_at`
 // is where it starts.
 template <Environment Env>
-void Pipeline<Env>::enter_tunnel_exit(unsigned index, std::size_t inner_at) {
-  if (reach_inner_header(work_[index], inner_at)) {
-    decapsulate_.push(index);
+void Pipeline<Env>::enter_tunnel_exit(W& work, std::size_t inner_at) {
+  if (reach_inner_header(work, inner_at)) {
+    defer(decapsulate_, work);
   }
 }
 
 // Brings the header inside a tunnel packet within reach. False: the packet is gone.
 template <Environment Env>
-bool Pipeline<Env>::reach_inner_header(W& work, std::size_t inner_at) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::reach_inner_header(W& work,
+                                                                     std::size_t inner_at) {
   if (work.decapsulations == kMaxDecapsulations) {
     drop(work, DropReason::NestedTooDeep);
     return false;
@@ -73,7 +74,7 @@ void Pipeline<Env>::decapsulate() {
     W& work = work_[list[i]];
     if (open_tunnel(work)) {
       keys[checked.size()] = work.ip + work.inner_at + wire::ipv6_offset::kSource;
-      checked.push(list[i]);
+      defer(checked, work);
     }
   }
   if (checked.empty()) {
@@ -97,15 +98,17 @@ void Pipeline<Env>::decapsulate() {
       drop(work, DropReason::TunnelCareOfMismatch);
       continue;
     }
-    env_.count(Counter::DecapsulatedFromMobileNode, 1);
-    env_.count(Counter::DecapsulatedFormer, entry->kind == EntryKind::Global ? 1 : 0);
+    ++counts_.from_mobile_node;
+    if (entry->kind == EntryKind::Global) [[unlikely]] {
+      env_.count(Counter::DecapsulatedFormer, 1);
+    }
     if (accept_inner(work, Origin::Tunnel)) {
       if (config_.clamp_tcp_mss) {
         clamp_from_mobile_node(work, *entry);
       }
       trace("taken out of the reverse tunnel: {} -> {}", read_address(source_of(work)),
             read_address(destination_of(work)));
-      classify(checked[i]);
+      classify(work);
     }
   }
 }
@@ -116,14 +119,14 @@ void Pipeline<Env>::decapsulate() {
 template <Environment Env>
 const std::byte* Pipeline<Env>::accepted_care_of(const Entry& entry) const {
   if (entry.kind == EntryKind::Bound) [[likely]] {
-    return entry.outer_header.data() + wire::ipv6_offset::kDestination;
+    return bytes_of(entry.destination);
   }
   return entry.former == 0 ? nullptr : bytes_of(env_.former_care_of_address(entry.former));
 }
 
 // Whether the inner packet is an IPv6 packet that fits into the outer one.
 template <Environment Env>
-bool Pipeline<Env>::open_tunnel(W& work) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::open_tunnel(W& work) {
   const std::size_t at = work.inner_at;
   const std::byte* inner = work.ip + at;
   constexpr unsigned kVersion6 = 6;
@@ -166,7 +169,7 @@ const Entry* Pipeline<Env>::source_binding(const std::byte* source) {
 // The tunnel is behind us: from here on the packet is the inner one, on its way natively to a
 // correspondent (draft §3.1, R36) or to whomever else. False: it is gone.
 template <Environment Env>
-bool Pipeline<Env>::accept_inner(W& work, Origin origin) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::accept_inner(W& work, Origin origin) {
   const std::size_t at = work.inner_at;
   std::byte* inner = work.ip + at;
   const auto traffic_class =

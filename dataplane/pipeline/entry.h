@@ -19,6 +19,8 @@ namespace anyhome::dataplane {
 inline constexpr std::size_t kCacheLine = 64;
 
 using LeafIndex = std::uint32_t;
+// Numbers of leaves and of former care-of addresses have 24 bits in an entry.
+inline constexpr std::uint32_t kEntryIndexMask = (1U << 24U) - 1;
 using AdjacencyIndex = std::uint32_t;
 
 enum class EntryKind : std::uint8_t {
@@ -36,17 +38,23 @@ enum class LocalRole : std::uint8_t {
   Discovery,  // the home agents' anycast address; never a source
 };
 
+// Everything that one lookup has to bring, in one cache line: the key that it is found by, and what
+// is written around a packet. The first eight bytes of an outer header are made for each packet.
 struct alignas(kCacheLine) Entry {
-  // A complete outer header but for payload length, traffic class and flow label.
-  std::array<std::byte, wire::kIpv6HeaderSize> outer_header{};
-  LeafIndex leaf = 0;          // of the route that covers the outer destination
-  std::uint32_t counter = 0;   // index of the binding's own counters
-  std::uint32_t former = 0;    // Global: where its former care-of address is kept; 0: nowhere
-  std::uint16_t path_mtu = 0;  // of the outer packet in bytes
-  std::uint16_t peer = 0;      // Global, Peer: index of the home agent
-  EntryKind kind = EntryKind::Bound;
-  LocalRole role = LocalRole::Host;  // Local only
-  std::array<std::byte, 6> spare{};
+  Ipv6Address key;
+  Ipv6Address source;       // of the outer header
+  Ipv6Address destination;  // likewise; behind the source, as in the header
+  LeafIndex leaf : 24 = 0;  // of the route that covers the outer destination
+  EntryKind kind : 4 = EntryKind::Bound;
+  LocalRole role : 4 = LocalRole::Host;  // Local only
+  std::uint32_t former : 24 = 0;    // Global: where its former care-of address is kept; 0: nowhere
+  std::uint32_t hop_limit : 8 = 0;  // of the outer header
+  std::uint32_t next = 0;           // the table's own (tables/chained_index.h)
+  std::uint16_t path_mtu = 0;       // of the outer packet in bytes
+  std::uint16_t peer = 0;           // Global, Peer: index of the home agent
+
+  void set_leaf(LeafIndex index) { leaf = index & kEntryIndexMask; }
+  void set_former(std::uint32_t index) { former = index & kEntryIndexMask; }
 };
 static_assert(sizeof(Entry) == kCacheLine);
 

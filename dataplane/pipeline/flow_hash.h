@@ -30,16 +30,19 @@ inline std::uint32_t mix(std::uint32_t hash, std::uint64_t value) {
 // header directly and they lie in the first `contiguous` bytes. Fragments of one packet differ in
 // nothing that counts here but for the ports, which are then not looked at.
 inline std::uint32_t flow_hash(const std::byte* ip, std::size_t contiguous) {
-  std::uint64_t words[5];
-  std::memcpy(words, ip, sizeof words);
+  const auto word = [ip](std::size_t index) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, ip + index * sizeof value, sizeof value);
+    return value;
+  };
   // Of the first word: flow label and next header; traffic class, length and hop limit change
   // within a flow. In memory order: tc/label 4 bytes, length 2, next header, hop limit.
   constexpr std::uint64_t kLabelAndNextHeader = 0x00ff'0000'ffff'0f00ULL;
-  std::uint32_t hash = mix(0, words[0] & kLabelAndNextHeader);
-  hash = mix(hash, words[1]);
-  hash = mix(hash, words[2]);
-  hash = mix(hash, words[3]);
-  hash = mix(hash, words[4]);
+  std::uint32_t hash = mix(0, word(0) & kLabelAndNextHeader);
+  hash = mix(hash, word(1));
+  hash = mix(hash, word(2));
+  hash = mix(hash, word(3));
+  hash = mix(hash, word(4));
   const auto next_header = std::to_integer<std::uint8_t>(ip[wire::ipv6_offset::kNextHeader]);
   if ((next_header == wire::protocol::kTcp || next_header == wire::protocol::kUdp) &&
       contiguous >= wire::kIpv6HeaderSize + 4) {

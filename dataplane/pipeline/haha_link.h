@@ -22,8 +22,7 @@ namespace anyhome::dataplane {
 
 // A tunnel packet to our locator; `inner_at` is where the packet inside starts.
 template <Environment Env>
-void Pipeline<Env>::enter_link_exit(unsigned index, std::size_t inner_at) {
-  W& work = work_[index];
+void Pipeline<Env>::enter_link_exit(W& work, std::size_t inner_at) {
   if (work.origin != Origin::Wire) {
     drop(work, DropReason::HahaNested);
     return;
@@ -42,10 +41,10 @@ void Pipeline<Env>::enter_link_exit(unsigned index, std::size_t inner_at) {
   if (!accept_inner(work, Origin::Link)) {
     return;
   }
-  env_.count(Counter::DecapsulatedFromPeer, 1);
+  ++counts_.from_peer;
   trace("out of the HAHA link of peer {}, hop limit {}: {} -> {}", peer, work.link_hop_limit,
         read_address(source_of(work)), read_address(destination_of(work)));
-  classify_linked(index);
+  classify_linked(work);
 }
 
 // All the packets of a link have one source and one destination, so one receive queue gets them
@@ -65,7 +64,7 @@ std::uint32_t Pipeline<Env>::linked_flow_hash(const W& work) const {
 // Leaves a packet that has just come in to the worker whose it is by `hash`. False: that is this
 // one.
 template <Environment Env>
-bool Pipeline<Env>::hand_off(W& work, std::uint32_t hash) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::hand_off(W& work, std::uint32_t hash) {
   if (config_.workers == 1 || work.taken_over || work.origin != Origin::Wire) {
     return false;
   }
@@ -79,15 +78,14 @@ bool Pipeline<Env>::hand_off(W& work, std::uint32_t hash) {
 
 // Where a packet out of a link may go: to us, or to whom we serve (R89).
 template <Environment Env>
-void Pipeline<Env>::classify_linked(unsigned index) {
-  W& work = work_[index];
+[[gnu::always_inline]] inline void Pipeline<Env>::classify_linked(W& work) {
   const std::byte* destination = destination_of(work);
   if (config_.home_agent.matches(destination)) {
-    deliver(index, LocalRole::HomeAgent);
+    deliver(work, LocalRole::HomeAgent);
   } else if (is_home(destination)) {
-    resolve_.push(index);
+    defer(resolve_, work);
   } else if (env_.has_routed_prefixes()) {
-    route_.push(index);  // perhaps a mobile network outside of the pools
+    defer(route_, work);  // perhaps a mobile network outside of the pools
   } else {
     drop(work, DropReason::HahaInnerNotOurs);
   }
@@ -95,8 +93,7 @@ void Pipeline<Env>::classify_linked(unsigned index) {
 
 // A packet for a mobile node that is registered with a peer.
 template <Environment Env>
-void Pipeline<Env>::send_to_primary(unsigned index, const Entry& entry) {
-  W& work = work_[index];
+[[gnu::always_inline]] inline void Pipeline<Env>::send_to_primary(W& work, const Entry& entry) {
   if (env_.peer_is_dead(entry.peer)) {
     refuse(work, DropReason::PrimaryDead, wire::icmpv6::kDestinationUnreachable,
            wire::icmpv6::kCodeAddressUnreachable, 0);
@@ -113,14 +110,13 @@ void Pipeline<Env>::send_to_primary(unsigned index, const Entry& entry) {
     }
   }
   work.entry = &entry;
-  encapsulate_.push(index);
+  defer(encapsulate_, work);
 }
 
 // A packet for a peer's home agent address, perhaps a Binding Update (R76): not looked into, but
 // for what could only be forged.
 template <Environment Env>
-void Pipeline<Env>::relay_to_peer(unsigned index, const Entry& entry) {
-  W& work = work_[index];
+void Pipeline<Env>::relay_to_peer(W& work, const Entry& entry) {
   if (work.origin == Origin::Link) {
     drop(work, DropReason::HahaMisrouted);
     return;
@@ -135,7 +131,7 @@ void Pipeline<Env>::relay_to_peer(unsigned index, const Entry& entry) {
   }
   trace("for the home agent address of peer {}", entry.peer);
   work.entry = &entry;
-  encapsulate_.push(index);
+  defer(encapsulate_, work);
 }
 
 // Nothing is relayed into a dead POP. Its mobile nodes are still sending there; their Binding

@@ -11,8 +11,8 @@ namespace anyhome::dataplane {
 
 // The packet is refused: counted as a drop, and answered if that is allowed.
 template <Environment Env>
-void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::uint8_t code,
-                           std::uint32_t parameter) {
+[[gnu::noinline]] void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type,
+                                             std::uint8_t code, std::uint32_t parameter) {
   refuse(work, reason, type, code, parameter, config_.own_address);
 }
 
@@ -66,7 +66,7 @@ void Pipeline<Env>::refuse(W& work, DropReason reason, std::uint8_t type, std::u
                                  Counter::IcmpTimeExceededSent, Counter::IcmpParameterProblemSent};
   env_.count(kByType[type - wire::icmpv6::kDestinationUnreachable], 1);
   trace("answered with ICMPv6 type {} code {} to {}", type, code, destination);
-  errors_.push(static_cast<unsigned>(&work - work_.data()));
+  defer(errors_, work);
 }
 
 // RFC 4443 §2.4 (e).

@@ -12,18 +12,17 @@ inline constexpr std::uint16_t kBfdMultihopPort = 4784;  // RFC 5883
 inline constexpr std::uint16_t kBfdEchoPort = 3785;      // RFC 5881
 
 template <Environment Env>
-void Pipeline<Env>::deliver(unsigned index, LocalRole role) {
-  W& work = work_[index];
+void Pipeline<Env>::deliver(W& work, LocalRole role) {
   trace("the destination is ours ({})", role == LocalRole::HomeAgent   ? "home agent address"
                                         : role == LocalRole::Locator   ? "locator"
                                         : role == LocalRole::Discovery ? "discovery address"
                                                                        : "host");
   // The usual case first: a tunnel without extension headers.
   if (next_header_of(work) == wire::protocol::kIpv6 && is_tunnel_end(role)) {
-    leave_tunnel(index, role, wire::kIpv6HeaderSize);
+    leave_tunnel(work, role, wire::kIpv6HeaderSize);
     return;
   }
-  deliver_upper_layer(index, role);
+  deliver_upper_layer(work, role);
 }
 
 // A home agent without peers has no links, and its locator is an address like any other.
@@ -33,17 +32,16 @@ bool Pipeline<Env>::is_tunnel_end(LocalRole role) const {
 }
 
 template <Environment Env>
-void Pipeline<Env>::leave_tunnel(unsigned index, LocalRole role, std::size_t inner_at) {
+void Pipeline<Env>::leave_tunnel(W& work, LocalRole role, std::size_t inner_at) {
   if (role == LocalRole::HomeAgent) {
-    enter_tunnel_exit(index, inner_at);
+    enter_tunnel_exit(work, inner_at);
   } else {
-    enter_link_exit(index, inner_at);
+    enter_link_exit(work, inner_at);
   }
 }
 
 template <Environment Env>
-void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
-  W& work = work_[index];
+[[gnu::noinline]] void Pipeline<Env>::deliver_upper_layer(W& work, LocalRole role) {
   // What was put together from small fragments has its headers in several segments.
   constexpr std::size_t kHeaders = 128;
   (void)join(work, kHeaders);
@@ -53,7 +51,7 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
     return;
   }
   if (chain->fragment) {
-    deliver_fragment(index, role, *chain);
+    deliver_fragment(work, role, *chain);
     return;
   }
   if (chain->protocol == wire::protocol::kEsp) {
@@ -61,7 +59,7 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
     return;
   }
   if (chain->protocol == wire::protocol::kIpv6 && is_tunnel_end(role)) {
-    leave_tunnel(index, role, chain->upper_offset);
+    leave_tunnel(work, role, chain->upper_offset);
     return;
   }
   const forwarding::PuntClass to = punt_class(work, *chain, role);
@@ -76,9 +74,7 @@ void Pipeline<Env>::deliver_upper_layer(unsigned index, LocalRole role) {
 
 // What we open or read ourselves is made whole first; the rest is the host's, who can do that too.
 template <Environment Env>
-void Pipeline<Env>::deliver_fragment(unsigned index, LocalRole role,
-                                     const wire::HeaderChain& chain) {
-  W& work = work_[index];
+void Pipeline<Env>::deliver_fragment(W& work, LocalRole role, const wire::HeaderChain& chain) {
   if (role == LocalRole::Discovery) {
     drop(work, DropReason::FragmentForUs);  // its other fragments may be at another home agent
     return;
@@ -104,7 +100,7 @@ void Pipeline<Env>::deliver_fragment(unsigned index, LocalRole role,
   }
   trace("the last fragment: now {} bytes", work.length);
   work.taken_over = false;  // its flow may be another worker's
-  deliver(index, role);
+  deliver(work, role);
 }
 
 template <Environment Env>

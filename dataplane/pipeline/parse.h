@@ -15,32 +15,43 @@ inline constexpr std::size_t kVlanTag = 4;
 inline constexpr std::size_t kJoinedHeaders = 256;
 
 template <Environment Env>
-void Pipeline<Env>::parse(unsigned index, std::uint16_t port, Packet* packet, bool taken_over) {
-  W& work = work_[index];
+[[gnu::always_inline]] inline void Pipeline<Env>::parse(W& work, std::uint16_t port, Packet* packet,
+                                                        bool taken_over) {
   work = W{};
   work.packet = packet;
   work.port = port;
   work.taken_over = taken_over;
   work.ip = env_.data(packet);
   const PipelinePort& facts = config_.ports[port];
-  if (taken_over) {
-    env_.count(Counter::TakenOver, 1);
-  } else {
-    env_.count(Counter::Received, 1);
-    env_.count(Counter::ReceivedBytes, env_.length(packet));
-  }
   if (!parse_link_header(work, facts) || !check_header(work) || !check_source(work, facts)) {
     return;
   }
   trace("received on port {}: {} -> {}, next header {}, {} bytes", port,
         read_address(source_of(work)), read_address(destination_of(work)), next_header_of(work),
         work.length);
-  classify(index);
+  classify(work);
 }
 
 // Leaves `ip` at the IPv6 header.
 template <Environment Env>
-bool Pipeline<Env>::parse_link_header(W& work, const PipelinePort& port) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::parse_link_header(W& work,
+                                                                    const PipelinePort& port) {
+  // An untagged frame in one buffer, for this port, with an IPv6 header.
+  const std::size_t contiguous = env_.contiguous(work.packet);
+  if (contiguous == env_.length(work.packet) &&
+      contiguous >= kEthernetHeader + wire::kIpv6HeaderSize && !port.vlan &&
+      load_be16(work.ip + 12) == kEthertypeIpv6 &&
+      std::memcmp(work.ip, port.mac.data(), port.mac.size()) == 0) [[likely]] {
+    work.link_header = kEthernetHeader;
+    work.ip += kEthernetHeader;
+    work.contiguous = static_cast<std::uint32_t>(contiguous - kEthernetHeader);
+    return true;
+  }
+  return parse_unusual_link_header(work, port);
+}
+
+template <Environment Env>
+[[gnu::noinline]] bool Pipeline<Env>::parse_unusual_link_header(W& work, const PipelinePort& port) {
   const std::size_t header = port.link_header_size();
   // 14 or 18 + 40: what every IPv6 packet has to show at once. Other protocols have shorter frames.
   const std::size_t wanted = header + wire::kIpv6HeaderSize;
@@ -110,7 +121,7 @@ void Pipeline<Env>::give_to_host(W& work) {
 // Version, length and addresses; `ip` and `contiguous` are set. Padding behind the packet is cut
 // off.
 template <Environment Env>
-bool Pipeline<Env>::check_header(W& work) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::check_header(W& work) {
   const std::size_t available = env_.length(work.packet) - work.link_header;
   if (work.contiguous < wire::kIpv6HeaderSize) {
     drop(work, DropReason::FrameTooShort);
@@ -123,20 +134,23 @@ bool Pipeline<Env>::check_header(W& work) {
   }
   work.length = static_cast<std::uint32_t>(wire::kIpv6HeaderSize +
                                            load_be16(work.ip + wire::ipv6_offset::kPayloadLength));
+  return work.length == available || check_unusual_length(work, available);
+}
+
+template <Environment Env>
+[[gnu::noinline]] bool Pipeline<Env>::check_unusual_length(W& work, std::size_t available) {
   if (work.length > available) {
     drop(work, DropReason::BadPayloadLength);
     return false;
   }
-  if (work.length < available) {
-    env_.truncate(work.packet, work.link_header + work.length);
-    work.contiguous = std::min(work.contiguous, work.length);
-  }
+  env_.truncate(work.packet, work.link_header + work.length);
+  work.contiguous = std::min(work.contiguous, work.length);
   return true;
 }
 
 // Sources that nobody may have, or that may not come from outside (RFC 4291, docs/architecture.md).
 template <Environment Env>
-bool Pipeline<Env>::check_source(W& work, const PipelinePort& port) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::check_source(W& work, const PipelinePort& port) {
   const std::byte* source = source_of(work);
   if (is_nobody(source)) {
     // The unspecified address is for neighbour discovery and MLD only: multicast on the link.
@@ -161,7 +175,7 @@ bool Pipeline<Env>::check_source(W& work, const PipelinePort& port) {
 
 // Multicast, unspecified and loopback addresses are nobody's (RFC 4291 §2.5.2, §2.5.3, §2.7).
 template <Environment Env>
-bool Pipeline<Env>::is_nobody(const std::byte* source) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::is_nobody(const std::byte* source) {
   constexpr std::byte kMulticast{0xff};
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -172,7 +186,7 @@ bool Pipeline<Env>::is_nobody(const std::byte* source) {
 }
 
 template <Environment Env>
-bool Pipeline<Env>::is_home(const std::byte* address) const {
+[[gnu::always_inline]] inline bool Pipeline<Env>::is_home(const std::byte* address) const {
   for (const PrefixTest& prefix : config_.home_prefixes) {
     if (prefix.matches(address)) {
       return true;
@@ -187,19 +201,18 @@ bool Pipeline<Env>::is_home(const std::byte* address) const {
 }
 
 template <Environment Env>
-void Pipeline<Env>::classify(unsigned index) {
-  W& work = work_[index];
+[[gnu::always_inline]] inline void Pipeline<Env>::classify(W& work) {
   const std::byte* destination = destination_of(work);
   if (config_.home_agent.matches(destination)) {
-    deliver(index, LocalRole::HomeAgent);
+    deliver(work, LocalRole::HomeAgent);
     return;
   }
   if (is_home(destination)) {
-    resolve_.push(index);
+    defer(resolve_, work);
     return;
   }
   if (config_.locator.matches(destination)) {  // R7: reachable at both
-    deliver(index, LocalRole::Locator);
+    deliver(work, LocalRole::Locator);
     return;
   }
   constexpr std::byte kMulticast{0xff};
@@ -208,7 +221,7 @@ void Pipeline<Env>::classify(unsigned index) {
     if (work.origin == Origin::Tunnel) {
       drop(work, DropReason::MulticastNotForwarded);
     } else {
-      deliver(index, LocalRole::Host);
+      deliver(work, LocalRole::Host);
     }
     return;
   }
@@ -217,7 +230,7 @@ void Pipeline<Env>::classify(unsigned index) {
   if ((load_be16(destination) & kLinkLocalMask) == kLinkLocal) {
     // RFC 6275 §10.4.2: a link-local destination is never behind a tunnel.
     if (work.origin == Origin::Wire) {
-      deliver(index, LocalRole::Host);
+      deliver(work, LocalRole::Host);
     } else {
       drop(work, DropReason::LinkLocalDestination);
     }
@@ -231,7 +244,7 @@ void Pipeline<Env>::classify(unsigned index) {
     drop(work, DropReason::InvalidDestination);
     return;
   }
-  route_.push(index);
+  defer(route_, work);
 }
 
 }  // namespace anyhome::dataplane

@@ -33,6 +33,7 @@
 #include "common/wire/extension.h"
 #include "common/wire/icmpv6.h"
 #include "common/wire/ipv6.h"
+#include "dataplane/pipeline/burst_counts.h"
 #include "dataplane/pipeline/ecn.h"
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/pipeline/flow_hash.h"
@@ -94,23 +95,25 @@ class Pipeline {
   using Counter = forwarding::Counter;
 
   // parse.h
-  void parse(unsigned index, std::uint16_t port, Packet* packet, bool taken_over);
+  void parse(W& work, std::uint16_t port, Packet* packet, bool taken_over);
   bool parse_link_header(W& work, const PipelinePort& port);
+  bool parse_unusual_link_header(W& work, const PipelinePort& port);
   bool check_header(W& work);
+  bool check_unusual_length(W& work, std::size_t available);
   bool check_source(W& work, const PipelinePort& port);
   void give_to_host(W& work);
 
   // Which list a packet with a valid header belongs to, by its destination.
-  void classify(unsigned index);
+  void classify(W& work);
   [[nodiscard]] bool is_home(const std::byte* address) const;
   static bool is_nobody(const std::byte* source);
 
   // local.h: packets for one of our addresses.
-  void deliver(unsigned index, LocalRole role);
+  void deliver(W& work, LocalRole role);
   [[nodiscard]] bool is_tunnel_end(LocalRole role) const;
-  void leave_tunnel(unsigned index, LocalRole role, std::size_t inner_at);
-  void deliver_upper_layer(unsigned index, LocalRole role);
-  void deliver_fragment(unsigned index, LocalRole role, const wire::HeaderChain& chain);
+  void leave_tunnel(W& work, LocalRole role, std::size_t inner_at);
+  void deliver_upper_layer(W& work, LocalRole role);
+  void deliver_fragment(W& work, LocalRole role, const wire::HeaderChain& chain);
   void refuse_header_chain(W& work, LocalRole role, const wire::ChainProblem& problem);
   [[nodiscard]] forwarding::PuntClass punt_class(const W& work, const wire::HeaderChain& chain,
                                                  LocalRole role) const;
@@ -118,7 +121,7 @@ class Pipeline {
   void punt(W& work, forwarding::PuntClass punt_class);
 
   // decapsulate.h
-  void enter_tunnel_exit(unsigned index, std::size_t inner_at);
+  void enter_tunnel_exit(W& work, std::size_t inner_at);
   bool reach_inner_header(W& work, std::size_t inner_at);
   bool join(W& work, std::size_t wanted);
   void decapsulate();
@@ -128,12 +131,12 @@ class Pipeline {
   bool accept_inner(W& work, Origin origin);
 
   // haha_link.h
-  void enter_link_exit(unsigned index, std::size_t inner_at);
-  void classify_linked(unsigned index);
+  void enter_link_exit(W& work, std::size_t inner_at);
+  void classify_linked(W& work);
   [[nodiscard]] std::uint32_t linked_flow_hash(const W& work) const;
   bool hand_off(W& work, std::uint32_t hash);
-  void send_to_primary(unsigned index, const Entry& entry);
-  void relay_to_peer(unsigned index, const Entry& entry);
+  void send_to_primary(W& work, const Entry& entry);
+  void relay_to_peer(W& work, const Entry& entry);
   void strand(W& work);
   [[nodiscard]] bool has_locator_source(const W& work) const;
   static Carried carried_by(const W& work);
@@ -141,27 +144,35 @@ class Pipeline {
   // resolve.h
   void resolve();
   void resolve_misses(const WorkList& misses);
-  void dispatch_entry(unsigned index, const Entry* entry);
+  void dispatch_entry(W& work, const Entry* entry);
   void refuse_unbound(W& work);
 
   // route.h
   void route();
-  void dispatch_leaf(unsigned index, LeafValue leaf);
-  void forward_natively(unsigned index);
+  void dispatch_leaf(W& work, LeafValue leaf);
+  void forward_natively(W& work);
 
   // encapsulate.h
   void encapsulate();
-  void encapsulate_one(unsigned index);
+  void encapsulate_one(W& work);
+  void encapsulate_with_options(W& work, const Entry& entry);
+  template <bool kLimited>
+  void wrap(W& work, const Entry& entry, EncapsulationLimit limit);
+  template <bool kLimited>
+  static void write_outer_header(const W& work, std::byte* outer, const Entry& entry,
+                                 std::uint8_t traffic_class, EncapsulationLimit limit);
   void count_tunnelled(const W& work, EntryKind kind);
   [[nodiscard]] std::uint16_t tunnel_mtu(const Entry& entry, std::uint16_t port_mtu) const;
   [[nodiscard]] std::uint16_t inner_mtu_of(EntryKind kind, std::uint16_t outer_mtu,
                                            std::size_t outer_size) const;
-  bool fits_tunnel(W& work, std::uint16_t outer_mtu, std::size_t outer_size,
-                   std::uint16_t inner_mtu);
+  bool fits_tunnel(W& work, EntryKind kind, std::uint16_t outer_mtu, std::size_t outer_size);
+  bool fits_by_fragmenting(W& work, EntryKind kind, std::uint16_t outer_mtu,
+                           std::size_t outer_size);
   void clamp_syn(W& work, std::uint16_t inner_mtu);
   void clamp_from_mobile_node(W& work, const Entry& entry);
   static EncapsulationLimit inner_encapsulation_limit(const W& work);
   bool choose_adjacency(W& work, LeafIndex leaf);
+  bool choose_unusual_adjacency(W& work, LeafValue leaf);
 
   // fragment.h
   void send_fragments(W& work);
@@ -178,11 +189,17 @@ class Pipeline {
   // rewrite.h
   bool decrement_hop_limit(W& work);
   bool next_hop_answers(W& work);
-  void send(unsigned index);
+  void send(W& work);
+  void send_unusual(W& work, const Adjacency& adjacency);
   void rewrite(W& work);
+  void write_link_header(std::byte* frame, const Adjacency& adjacency);
+  void transmit(W& work, std::uint32_t length, const Adjacency& adjacency);
 
   void run_stages();
   void drop(W& work, DropReason reason);
+  void defer(WorkList& list, const W& work) {
+    list.push(static_cast<unsigned>(&work - work_.data()));
+  }
 
   // Addresses are given as they are: to write one out takes longer than all the rest of a packet,
   // and is done only for an environment that traces.
@@ -237,6 +254,7 @@ class Pipeline {
   std::uint32_t fragment_identification_;
 
   std::array<W, kMaxBurst> work_;
+  BurstCounts counts_;
   WorkList decapsulate_;  // tunnel packets for us
   WorkList resolve_;      // destination inside a home prefix or a pool
   WorkList route_;        // everything else
@@ -246,8 +264,14 @@ class Pipeline {
 
 template <Environment Env>
 void Pipeline<Env>::receive(std::uint16_t port, std::span<Packet* const> packets) {
+  std::uint64_t bytes = 0;
+  for (Packet* const packet : packets) {
+    bytes += env_.length(packet);
+  }
+  env_.count(Counter::Received, packets.size());
+  env_.count(Counter::ReceivedBytes, bytes);
   for (unsigned i = 0; i < packets.size(); ++i) {
-    parse(i, port, packets[i], false);
+    parse(work_[i], port, packets[i], false);
   }
   run_stages();
 }
@@ -255,8 +279,9 @@ void Pipeline<Env>::receive(std::uint16_t port, std::span<Packet* const> packets
 template <Environment Env>
 void Pipeline<Env>::take_over(std::span<const std::uint16_t> ports,
                               std::span<Packet* const> packets) {
+  env_.count(Counter::TakenOver, packets.size());
   for (unsigned i = 0; i < packets.size(); ++i) {
-    parse(i, ports[i], packets[i], true);
+    parse(work_[i], ports[i], packets[i], true);
   }
   run_stages();
 }
@@ -276,9 +301,9 @@ void Pipeline<Env>::originate(Origin origin, bool through_bindings,
       continue;
     }
     if (through_bindings) {
-      classify(i);
+      classify(work);
     } else {
-      route_.push(i);
+      defer(route_, work);
     }
   }
   run_stages();
@@ -294,6 +319,7 @@ void Pipeline<Env>::run_stages() {
     route();
     encapsulate();
   }
+  counts_.pass_on(env_);
   if (!errors_.empty()) {
     send_errors();
   }

@@ -21,7 +21,7 @@ void Pipeline<Env>::resolve() {
   WorkList misses;
   for (unsigned i = 0; i < list.size(); ++i, hits >>= 1U) {
     if ((hits & 1U) != 0) {
-      dispatch_entry(list[i], entries[i]);
+      dispatch_entry(work_[list[i]], entries[i]);
     } else {
       misses.push(list[i]);
     }
@@ -58,7 +58,7 @@ void Pipeline<Env>::resolve_misses(const WorkList& misses) {
       in_pool.empty() ? 0 : env_.lookup_bindings(keys.data(), in_pool.size(), entries.data());
   for (unsigned i = 0; i < in_pool.size(); ++i, hits >>= 1U) {
     if ((hits & 1U) != 0 && entries[i]->kind != EntryKind::Local) {
-      dispatch_entry(in_pool[i], entries[i]);
+      dispatch_entry(work_[in_pool[i]], entries[i]);
     } else {
       elsewhere.push(in_pool[i]);
     }
@@ -75,7 +75,7 @@ void Pipeline<Env>::resolve_misses(const WorkList& misses) {
       entry = value.kind() == LeafKind::Binding ? env_.prefix_entry(value.index()) : nullptr;
     }
     if (entry != nullptr) {
-      dispatch_entry(elsewhere[i], entry);
+      dispatch_entry(work, entry);
     } else {
       refuse_unbound(work);
     }
@@ -83,27 +83,26 @@ void Pipeline<Env>::resolve_misses(const WorkList& misses) {
 }
 
 template <Environment Env>
-void Pipeline<Env>::dispatch_entry(unsigned index, const Entry* entry) {
+[[gnu::always_inline]] inline void Pipeline<Env>::dispatch_entry(W& work, const Entry* entry) {
   if (entry->kind == EntryKind::Local) {
-    deliver(index, entry->role);
+    deliver(work, entry->role);
     return;
   }
   trace("{}: tunnel {} -> {}",
         entry->kind == EntryKind::Bound    ? "registered here"
         : entry->kind == EntryKind::Global ? "registered with another home agent"
                                            : "another home agent's own address",
-        read_address(entry->outer_header.data() + wire::ipv6_offset::kSource),
-        read_address(entry->outer_header.data() + wire::ipv6_offset::kDestination));
+        entry->source, entry->destination);
   switch (entry->kind) {
     case EntryKind::Global:
-      send_to_primary(index, *entry);
+      send_to_primary(work, *entry);
       return;
     case EntryKind::Peer:
-      relay_to_peer(index, *entry);
+      relay_to_peer(work, *entry);
       return;
     default:
-      work_[index].entry = entry;
-      encapsulate_.push(index);
+      work.entry = entry;
+      defer(encapsulate_, work);
       return;
   }
 }

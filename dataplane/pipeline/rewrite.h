@@ -8,7 +8,7 @@ namespace anyhome::dataplane {
 // One forwarding, one hop, whether natively or into a tunnel (RFC 2473 §3.1). False: the packet is
 // gone.
 template <Environment Env>
-bool Pipeline<Env>::decrement_hop_limit(W& work) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::decrement_hop_limit(W& work) {
   if (!is_forwarded(work.origin)) {
     return true;
   }
@@ -26,7 +26,7 @@ bool Pipeline<Env>::decrement_hop_limit(W& work) {
 // A next hop that is known not to answer (RFC 4861 §7.2.2). To be asked before a packet is changed,
 // so that the error quotes what its sender has sent. False: the packet is gone.
 template <Environment Env>
-bool Pipeline<Env>::next_hop_answers(W& work) {
+[[gnu::always_inline]] inline bool Pipeline<Env>::next_hop_answers(W& work) {
   const Adjacency& adjacency = env_.adjacency(work.adjacency);
   if (adjacency.state != AdjacencyState::Failed) [[likely]] {
     return true;
@@ -39,15 +39,19 @@ bool Pipeline<Env>::next_hop_answers(W& work) {
 
 // A finished packet with its adjacency chosen.
 template <Environment Env>
-void Pipeline<Env>::send(unsigned index) {
-  W& work = work_[index];
+[[gnu::always_inline]] inline void Pipeline<Env>::send(W& work) {
   const Adjacency& adjacency = env_.adjacency(work.adjacency);
-  if (adjacency.state == AdjacencyState::Forward) [[likely]] {
-    if (work.path_mtu != 0) {
-      send_fragments(work);
-    } else {
-      rewrite(work);
-    }
+  if (adjacency.state == AdjacencyState::Forward && work.path_mtu == 0) [[likely]] {
+    rewrite(work);
+  } else {
+    send_unusual(work, adjacency);
+  }
+}
+
+template <Environment Env>
+[[gnu::noinline]] void Pipeline<Env>::send_unusual(W& work, const Adjacency& adjacency) {
+  if (adjacency.state == AdjacencyState::Forward) {
+    send_fragments(work);
     return;
   }
   trace("the next hop's link-layer address is not known yet");
@@ -61,21 +65,34 @@ void Pipeline<Env>::send(unsigned index) {
 }
 
 template <Environment Env>
-void Pipeline<Env>::rewrite(W& work) {
+[[gnu::always_inline]] inline void Pipeline<Env>::rewrite(W& work) {
   const Adjacency& adjacency = env_.adjacency(work.adjacency);
   std::byte* frame = work.ip - adjacency.link_header_size;
   if (!env_.set_front(work.packet, frame)) {
     drop(work, DropReason::NoHeadroom);
     return;
   }
-  if (adjacency.link_header_size == 14) [[likely]] {
-    std::memcpy(frame, adjacency.link_header.data(), 14);
+  write_link_header(frame, adjacency);
+  transmit(work, work.length, adjacency);
+}
+
+template <Environment Env>
+[[gnu::always_inline]] inline void Pipeline<Env>::write_link_header(std::byte* frame,
+                                                                    const Adjacency& adjacency) {
+  if (adjacency.link_header_size == kEthernetHeader) [[likely]] {
+    std::memcpy(frame, adjacency.link_header.data(), kEthernetHeader);
   } else {
     std::memcpy(frame, adjacency.link_header.data(), kMaxLinkHeader);
   }
+}
+
+// A frame with an IPv6 packet of `length` bytes.
+template <Environment Env>
+[[gnu::always_inline]] inline void Pipeline<Env>::transmit(W& work, std::uint32_t length,
+                                                           const Adjacency& adjacency) {
   env_.note_used(work.adjacency);
-  env_.count(Counter::Sent, 1);
-  env_.count(Counter::SentBytes, work.length + adjacency.link_header_size);
+  ++counts_.sent;
+  counts_.sent_bytes += length + adjacency.link_header_size;
   trace("sent on port {}", adjacency.port);
   env_.transmit(adjacency.port, work.packet);
 }

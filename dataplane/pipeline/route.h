@@ -19,13 +19,12 @@ void Pipeline<Env>::route() {
   }
   env_.lookup_routes(addresses.data(), list.size(), leaves.data());
   for (unsigned i = 0; i < list.size(); ++i) {
-    dispatch_leaf(list[i], env_.leaf(leaves[i]));
+    dispatch_leaf(work_[list[i]], env_.leaf(leaves[i]));
   }
 }
 
 template <Environment Env>
-void Pipeline<Env>::dispatch_leaf(unsigned index, LeafValue leaf) {
-  W& work = work_[index];
+[[gnu::always_inline]] inline void Pipeline<Env>::dispatch_leaf(W& work, LeafValue leaf) {
   // A HAHA link brings packets for whom we serve, and is no way to anywhere else (R107).
   if (work.origin == Origin::Link && leaf.kind() != LeafKind::Binding) {
     drop(work, DropReason::HahaInnerNotOurs);
@@ -36,14 +35,14 @@ void Pipeline<Env>::dispatch_leaf(unsigned index, LeafValue leaf) {
     case LeafKind::Multipath:
       work.hash = flow_hash(work.ip, work.contiguous);
       work.adjacency = select_adjacency(leaf, work.hash, env_.groups());
-      forward_natively(index);
+      forward_natively(work);
       return;
     case LeafKind::Local:
-      deliver(index, static_cast<LocalRole>(leaf.index()));
+      deliver(work, static_cast<LocalRole>(leaf.index()));
       return;
     case LeafKind::Binding:
       if (const Entry* entry = env_.prefix_entry(leaf.index())) {
-        dispatch_entry(index, entry);
+        dispatch_entry(work, entry);
       } else {
         refuse_unbound(work);
       }
@@ -60,8 +59,7 @@ void Pipeline<Env>::dispatch_leaf(unsigned index, LeafValue leaf) {
 }
 
 template <Environment Env>
-void Pipeline<Env>::forward_natively(unsigned index) {
-  W& work = work_[index];
+[[gnu::always_inline]] inline void Pipeline<Env>::forward_natively(W& work) {
   constexpr std::uint16_t kLinkLocalMask = 0xffc0;
   constexpr std::uint16_t kLinkLocal = 0xfe80;
   if ((load_be16(source_of(work)) & kLinkLocalMask) == kLinkLocal) {
@@ -76,8 +74,8 @@ void Pipeline<Env>::forward_natively(unsigned index) {
   if (!next_hop_answers(work) || !decrement_hop_limit(work)) {
     return;
   }
-  env_.count(Counter::Forwarded, is_forwarded(work.origin) ? 1 : 0);
-  send(index);
+  counts_.forwarded += is_forwarded(work.origin) ? 1 : 0;
+  send(work);
 }
 
 }  // namespace anyhome::dataplane

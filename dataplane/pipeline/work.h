@@ -25,8 +25,9 @@ constexpr bool is_forwarded(Origin origin) {
   return origin == Origin::Wire || origin == Origin::Tunnel || origin == Origin::Link;
 }
 
+// A cache line, so that an index is a shift away.
 template <class Packet>
-struct Work {
+struct alignas(kCacheLine) Work {
   Packet* packet = nullptr;
   std::byte* ip = nullptr;       // the IPv6 header that is being forwarded by
   std::uint32_t length = 0;      // of that IPv6 packet, header included

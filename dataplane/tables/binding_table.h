@@ -1,10 +1,10 @@
 // Address to entry: the one lookup that every packet for a mobile node makes.
 //
-// An rte_hash with 16-byte keys whose values are pointers into a slab of 64-byte entries. Home
-// addresses, addresses of home agents and masked mobile network prefixes are all keys; several keys
-// may share an entry. A change never writes an entry that readers may see: it fills another one and
-// swaps the pointer behind the key, so the slab holds spare entries for those that wait for
-// readers.
+// Entries of 64 bytes live in a slab; an index finds them by their keys: home addresses, addresses
+// of home agents, and masked mobile network prefixes. There are two indexes, the operator's choice:
+// chains through the entries (chained_index.h), and rte_hash (rte_hash_index.h). A change never
+// writes an entry that readers may see: it fills another one and puts it in the place of the first,
+// so the slab holds spare entries for those that wait for readers.
 //
 // This class is mechanism: which keys there are, and who waits for whom, is ForwardingTables'.
 #pragma once
@@ -15,89 +15,80 @@
 #include <optional>
 #include <string>
 
-#include <rte_hash.h>
-
 #include "common/address.h"
+#include "common/config/config.h"
 #include "dataplane/pipeline/entry.h"
+#include "dataplane/tables/chained_index.h"
 #include "dataplane/tables/index_pool.h"
 #include "dataplane/tables/memory.h"
+#include "dataplane/tables/rte_hash_index.h"
 
 namespace anyhome::dataplane {
 
-// `entries` of the rte_hash that holds `keys` keys without refusing one of them. It has a place per
-// key of the next power of two P, and its cuckoo search gives up when nearly all are taken: first
-// at 0.965 P, worst of 160 fillings (P = 2^10..2^20, sequential and random interface identifiers,
-// CRC and our own hash). With 5 % to spare `keys` stays below 0.952 P; the rounding up near P only
-// adds key slots, for those that wait.
-constexpr std::uint32_t hash_entries(std::uint32_t keys) {
-  // rte_hash wants at least one bucket of 8.
-  const std::uint64_t wanted = keys < 8 ? 8 : std::uint64_t{keys} + (keys + 19U) / 20U;
-  std::uint64_t power = 8;
-  while (power < wanted) {
-    power *= 2;
-  }
-  return static_cast<std::uint32_t>(wanted * 10 > power * 9 ? power : wanted);
-}
+using config::BindingIndex;
 
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): workers' and writer's lines are apart
 class BindingTable {
  public:
   struct Setup {
     std::string name;           // of the rte_hash; unique in the process, at most 20 characters
-    std::uint32_t keys = 0;     // includes those that wait for their grace period
-    std::uint32_t entries = 0;  // likewise
-    std::uint32_t hash_seed = 0;
+    std::uint32_t entries = 0;  // one per key; with those that wait for their grace period
+    std::uint64_t hash_seed = 0;
     int socket = 0;
+    BindingIndex index = BindingIndex::Chained;
   };
   static std::expected<std::unique_ptr<BindingTable>, std::string> create(const Setup& setup);
 
-  static constexpr unsigned kMaxBulk = RTE_HASH_LOOKUP_BULK_MAX;  // 64
+  static constexpr unsigned kMaxBulk = ChainedIndex::kMaxBulk;
 
   // Readers. Looks up n <= kMaxBulk keys of 16 bytes, wherever they lie; out[i] is nullptr on a
-  // miss and otherwise prefetched. Returns a bit per hit. Entries stay valid until the caller is
-  // next quiescent.
-  std::uint64_t lookup_bulk(const std::byte* const* keys, unsigned n, const Entry** out) const;
+  // miss. Returns a bit per hit. Entries stay valid until the caller is next quiescent.
+  std::uint64_t lookup_bulk(const std::byte* const* keys, unsigned n, const Entry** out) const {
+    return chained_ ? chained_->lookup_bulk(slab_.data(), keys, n, out)
+                    : hashed_->lookup_bulk(keys, n, out);
+  }
 
   // Control thread from here on.
   [[nodiscard]] const Entry* find(const Ipv6Address& key) const;
-  // False when the hash has no room; the key must not be there yet.
-  bool insert(const Ipv6Address& key, const Entry* entry);
-  // The key must be there.
-  void replace(const Ipv6Address& key, const Entry* entry);
-  // Returns the key's position, which stays taken until it is given to free_key. The key must be
-  // there.
-  std::uint32_t remove(const Ipv6Address& key);
-  void free_key(std::uint32_t position);
+  // Whose entry that is, as insert() was told; entries that replace it are the same one's.
+  [[nodiscard]] std::uint32_t owner_of(const Entry* entry) const {
+    return owners_[index_of(entry)];
+  }
 
-  // A free entry to fill and publish, or nullptr.
+  // A free entry to fill, key and all, and to publish; or nullptr.
   Entry* allocate_entry();
-  void free_entry(std::uint32_t index) { entry_pool_.release(index); }
+  // Publishes it. False when the hash has no room; the key must not be there yet.
+  bool insert(Entry* entry, std::uint32_t owner);
+  // Publishes it instead of another one of the same key, which readers may still see.
+  void replace(const Entry* old, Entry* entry, std::uint32_t owner);
+  // Its key is gone; readers may still see the entry.
+  void remove(const Entry* entry);
+  // No reader can.
+  void free_entry(std::uint32_t index);
+
   [[nodiscard]] std::uint32_t index_of(const Entry* entry) const {
     return static_cast<std::uint32_t>(entry - slab_.data());
   }
   [[nodiscard]] const Entry* entry(std::uint32_t index) const { return &slab_[index]; }
 
   [[nodiscard]] const IndexPool& entries() const { return entry_pool_; }
-  [[nodiscard]] std::uint32_t keys_used() const { return keys_used_; }  // with those that wait
-  [[nodiscard]] std::uint32_t keys_capacity() const { return keys_capacity_; }
-  [[nodiscard]] std::size_t hash_bytes() const;
-  [[nodiscard]] std::size_t slab_bytes() const { return slab_.bytes(); }
+  [[nodiscard]] std::uint32_t keys() const { return keys_; }
+  [[nodiscard]] std::size_t index_bytes() const;
+  [[nodiscard]] std::size_t slab_bytes() const { return slab_.bytes() + owners_.bytes(); }
 
  private:
-  struct FreeHash {
-    void operator()(rte_hash* hash) const { rte_hash_free(hash); }
-  };
+  BindingTable(std::optional<ChainedIndex> chained, std::optional<RteHashIndex> hashed,
+               RteArray<Entry> slab, RteArray<std::uint32_t> owners);
 
-  BindingTable(rte_hash* hash, RteArray<Entry> slab, std::uint32_t keys_capacity);
-
-  // Read by workers, written once.
-  std::unique_ptr<rte_hash, FreeHash> hash_;
+  // Read by workers, written once. One of the two indexes is there.
+  std::optional<ChainedIndex> chained_;
+  std::optional<RteHashIndex> hashed_;
   RteArray<Entry> slab_;
   // Written by the control thread with every change: on a cache line of its own, or each change
   // would cost each worker a miss.
-  alignas(kCacheLine) IndexPool entry_pool_;
-  std::uint32_t keys_used_ = 0;
-  std::uint32_t keys_capacity_;
+  alignas(kCacheLine) RteArray<std::uint32_t> owners_;
+  IndexPool entry_pool_;
+  std::uint32_t keys_ = 0;
 };
 
 }  // namespace anyhome::dataplane

@@ -85,7 +85,7 @@ std::expected<void, TableRefusal> ForwardingTables::set_peer(const HomeAgentAddr
     return result;
   }
   if (former) {
-    peers_.erase(outer_destination(*former));
+    peers_.erase(former->destination);
     if (former->peer != peer) {
       peer_states_.set_dead(former->peer, false);
     }
@@ -104,7 +104,7 @@ std::expected<void, TableRefusal> ForwardingTables::remove_peer(const HomeAgentA
   const Entry former = *bindings_->entry(records_[*record].entry);
   auto result = remove_record(*record);
   if (result) {
-    peers_.erase(outer_destination(former));
+    peers_.erase(former.destination);
     peer_states_.set_dead(former.peer, false);
   }
   return result;
@@ -175,18 +175,17 @@ bool ForwardingTables::is_served(const Ipv6Address& address) const {
 
 std::optional<std::uint32_t> ForwardingTables::find_record(const Ipv6Address& address) const {
   const Entry* entry = bindings_->find(address);
-  // The key of a prefix leads to its owner's record, which has another address.
-  if (entry == nullptr || records_[entry->counter].address != address) {
+  // The entry of a prefix has its owner's record, which has another entry.
+  if (entry == nullptr || entry != bindings_->entry(records_[bindings_->owner_of(entry)].entry)) {
     return std::nullopt;
   }
-  return entry->counter;
+  return bindings_->owner_of(entry);
 }
 
 LeafIndex ForwardingTables::leaf_of(const Entry& content) const {
   LeafIndex leaf = kNoRouteLeaf;
   if (has_route(content.kind)) {
-    const Ipv6Address destination = outer_destination(content);
-    routes_->lookup_bulk(&destination, 1, &leaf);
+    routes_->lookup_bulk(&content.destination, 1, &leaf);
   }
   return leaf;
 }
@@ -198,10 +197,10 @@ std::expected<void, TableRefusal> ForwardingTables::put(const Ipv6Address& addre
     return std::unexpected(TableRefusal::AddressReserved);
   }
   Entry content = wanted;
-  content.leaf = leaf_of(wanted);
+  content.set_leaf(leaf_of(wanted));
   const auto record = find_record(address);
   const std::uint32_t kept = record ? bindings_->entry(records_[*record].entry)->former : 0;
-  content.former = keep_former(former, kept);
+  content.set_former(keep_former(former, kept));
   auto result = put_content(address, record, content);
   if (!result && content.former != 0 && content.former != kept) {
     former_pool_.release(content.former - 1);  // nobody has seen it
@@ -219,7 +218,6 @@ std::expected<void, TableRefusal> ForwardingTables::put_content(const Ipv6Addres
   if (current.kind != content.kind && !(is_binding(current.kind) && is_binding(content.kind))) {
     return std::unexpected(TableRefusal::AddressReserved);
   }
-  content.counter = *record;
   if (same_content(current, content)) {
     return {};
   }
@@ -252,14 +250,12 @@ std::expected<void, TableRefusal> ForwardingTables::add_record(const Ipv6Address
   if (count == (binding ? sizes_.max_bindings : sizes_.max_agent_addresses)) {
     return std::unexpected(TableRefusal::TableFull);
   }
-  Entry* entry = bindings_->allocate_entry();
-  if (entry == nullptr) {
+  if (!has_entries(1)) {
     return std::unexpected(TableRefusal::EntriesExhausted);
   }
+  Entry* entry = make_entry(address, content);
   const std::uint32_t record = *record_pool_.allocate();  // as many as both counts allow
-  *entry = content;
-  entry->counter = record;
-  if (!bindings_->insert(address, entry)) {
+  if (!bindings_->insert(entry, record)) {
     // Nobody has seen either.
     record_pool_.release(record);
     bindings_->free_entry(bindings_->index_of(entry));
@@ -277,35 +273,61 @@ std::expected<void, TableRefusal> ForwardingTables::replace_entry(std::uint32_t 
                                                                   const Entry& content) {
   const Entry& old = *bindings_->entry(records_[index].entry);
   const bool leaves_former = old.former != 0 && old.former != content.former;
-  if (!has_room_for_binding(leaves_former ? 2 : 1)) {
+  const std::uint32_t keys = keys_of(index);
+  if (!has_room_for_binding(keys + (leaves_former ? 1 : 0))) {
     return std::unexpected(TableRefusal::ReclaimBacklog);
   }
-  Entry* entry = bindings_->allocate_entry();
-  if (entry == nullptr) {
+  if (!has_entries(keys)) {
     return std::unexpected(TableRefusal::EntriesExhausted);
   }
-  *entry = content;
   BindingRecord& record = records_[index];
-  bindings_->replace(record.address, entry);
+  Entry* entry = make_entry(record.address, content);
   for (std::uint32_t i = record.first_prefix; i != kNone; i = prefixes_[i].next) {
-    point_prefix(prefixes_[i], entry);
+    PrefixRecord& prefix = prefixes_[i];
+    if (prefix.slot == kNone) {
+      swap_entry(prefix.entry, make_entry(prefix.prefix.address(), content), index);
+    } else {
+      // Publication of the entry: pairs with the reader's acquire.
+      prefix_entries_[prefix.slot].store(entry, std::memory_order_release);
+    }
   }
   if (has_route(content.kind)) {
     routes_->hold(content.leaf);
     routes_->release(old.leaf);
   }
-  reclaimer_.retire(RetiredKind::EntrySlot, record.entry);
   if (leaves_former) {
     reclaimer_.retire(RetiredKind::FormerSlot, old.former);
   }
-  record.entry = bindings_->index_of(entry);
+  swap_entry(record.entry, entry, index);
   return {};
+}
+
+Entry* ForwardingTables::make_entry(const Ipv6Address& key, const Entry& content) {
+  Entry* entry = bindings_->allocate_entry();
+  *entry = content;
+  entry->key = key;
+  return entry;
+}
+
+void ForwardingTables::swap_entry(std::uint32_t& index, Entry* entry, std::uint32_t owner) {
+  bindings_->replace(bindings_->entry(index), entry, owner);
+  reclaimer_.retire(RetiredKind::EntrySlot, index);
+  index = bindings_->index_of(entry);
+}
+
+// Each has an entry.
+std::uint32_t ForwardingTables::keys_of(std::uint32_t record) const {
+  std::uint32_t keys = 1;
+  for (std::uint32_t i = records_[record].first_prefix; i != kNone; i = prefixes_[i].next) {
+    keys += prefixes_[i].slot == kNone ? 1 : 0;
+  }
+  return keys;
 }
 
 std::expected<void, TableRefusal> ForwardingTables::remove_record(std::uint32_t index) {
   BindingRecord& record = records_[index];
-  // Its key and its entry; what the entry leads to.
-  std::uint32_t waiting = bindings_->entry(record.entry)->former != 0 ? 3 : 2;
+  // Its entry; what the entry leads to.
+  std::uint32_t waiting = bindings_->entry(record.entry)->former != 0 ? 2 : 1;
   for (std::uint32_t i = record.first_prefix; i != kNone; i = prefixes_[i].next) {
     ++waiting;
   }
@@ -315,8 +337,8 @@ std::expected<void, TableRefusal> ForwardingTables::remove_record(std::uint32_t 
   while (record.first_prefix != kNone) {
     withdraw_prefix(record.first_prefix);
   }
-  reclaimer_.retire(RetiredKind::KeyPosition, bindings_->remove(record.address));
   const Entry& entry = *bindings_->entry(record.entry);
+  bindings_->remove(&entry);
   if (has_route(entry.kind)) {
     routes_->release(entry.leaf);
   }
@@ -347,7 +369,7 @@ void ForwardingTables::move_bindings(std::uint32_t budget) {
       }
       const Entry& entry = *bindings_->entry(records_[record].entry);
       if (has_route(entry.kind)) {
-        destinations[n] = outer_destination(entry);
+        destinations[n] = entry.destination;
         found[n++] = record;
       }
     }
@@ -357,7 +379,7 @@ void ForwardingTables::move_bindings(std::uint32_t budget) {
       if (content.leaf == leaves[i]) {
         continue;
       }
-      content.leaf = leaves[i];
+      content.set_leaf(leaves[i]);
       if (!replace_entry(found[i], content)) {
         return;  // no entry or no room now: the same step again next time
       }

@@ -24,7 +24,7 @@ std::optional<std::uint32_t> ForwardingTables::find_prefix(const Prefix& prefix)
     return std::nullopt;
   }
   // The few prefixes of one mobile router; is_reserved keeps hosts away from this key.
-  std::uint32_t found = records_[owner->counter].first_prefix;
+  std::uint32_t found = records_[bindings_->owner_of(owner)].first_prefix;
   while (found != kNone && prefixes_[found].prefix != prefix) {
     found = prefixes_[found].next;
   }
@@ -45,8 +45,17 @@ std::expected<void, TableRefusal> ForwardingTables::set_prefix(
   if (record.owner == *owner) {
     return {};
   }
-  // Another claimant is active now. The old owner's entry lives on behind its other keys.
-  point_prefix(record, bindings_->entry(records_[*owner].entry));
+  // Another claimant is active now.
+  const Entry* entry = bindings_->entry(records_[*owner].entry);
+  if (record.slot != kNone) {
+    prefix_entries_[record.slot].store(entry, std::memory_order_release);
+  } else if (!has_room_for_binding(1)) {
+    return std::unexpected(TableRefusal::ReclaimBacklog);
+  } else if (!has_entries(1)) {
+    return std::unexpected(TableRefusal::EntriesExhausted);
+  } else {
+    swap_entry(record.entry, make_entry(record.prefix.address(), *entry), *owner);
+  }
   unlink_prefix(*known);
   record.owner = *owner;
   record.next = std::exchange(records_[*owner].first_prefix, *known);
@@ -60,8 +69,15 @@ std::expected<void, TableRefusal> ForwardingTables::add_prefix(const Prefix& pre
   }
   const Entry* entry = bindings_->entry(records_[owner].entry);
   std::uint32_t slot = kNone;
+  std::uint32_t own = kNone;
   if (is_pool_prefix(prefix)) {
-    if (!bindings_->insert(prefix.address(), entry)) {
+    if (!has_entries(1)) {
+      return std::unexpected(TableRefusal::EntriesExhausted);
+    }
+    Entry* copy = make_entry(prefix.address(), *entry);
+    own = bindings_->index_of(copy);
+    if (!bindings_->insert(copy, owner)) {
+      bindings_->free_entry(own);  // nobody has seen it
       return std::unexpected(TableRefusal::TableFull);
     }
   } else {
@@ -86,7 +102,8 @@ std::expected<void, TableRefusal> ForwardingTables::add_prefix(const Prefix& pre
     prefixes_outside_pools_.fetch_add(1, std::memory_order_relaxed);
   }
   const std::uint32_t record = *prefix_pool_.allocate();
-  prefixes_[record] = {prefix, owner, std::exchange(records_[owner].first_prefix, record), slot};
+  prefixes_[record] = {prefix, owner, std::exchange(records_[owner].first_prefix, record), slot,
+                       own};
   if (slot != kNone) {
     prefix_of_slot_[slot] = record;
   }
@@ -106,19 +123,11 @@ std::expected<void, TableRefusal> ForwardingTables::remove_prefix(
   return {};
 }
 
-void ForwardingTables::point_prefix(const PrefixRecord& prefix, const Entry* entry) {
-  if (prefix.slot == kNone) {
-    bindings_->replace(prefix.prefix.address(), entry);
-  } else {
-    // Publication of the entry: pairs with the reader's acquire.
-    prefix_entries_[prefix.slot].store(entry, std::memory_order_release);
-  }
-}
-
 void ForwardingTables::withdraw_prefix(std::uint32_t index) {
   PrefixRecord& prefix = prefixes_[index];
   if (prefix.slot == kNone) {
-    reclaimer_.retire(RetiredKind::KeyPosition, bindings_->remove(prefix.prefix.address()));
+    bindings_->remove(bindings_->entry(prefix.entry));
+    reclaimer_.retire(RetiredKind::EntrySlot, prefix.entry);
   } else {
     // The slot keeps its pointer until nobody can come from the leaf any more: the entry behind it
     // is not reused earlier either.

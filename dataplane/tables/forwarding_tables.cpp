@@ -13,7 +13,7 @@ namespace {
 struct Capacities {
   std::uint32_t records;
   std::uint32_t spare_entries;
-  std::uint32_t keys;
+  std::uint32_t entries;
   std::uint32_t prefixes;  // in the longest-prefix match
   std::uint32_t prefix_slots;
   std::uint32_t former;
@@ -30,15 +30,14 @@ Capacities capacities_of(const TableSizes& sizes) {
   result.records = sizes.max_bindings + sizes.max_agent_addresses;
   result.spare_entries =
       sizes.spare_entries != 0 ? sizes.spare_entries : std::max(1024U, result.records / 16);
-  // A removed key keeps its slot of the hash until its grace period is over.
-  result.keys = result.records + sizes.max_prefixes + result.spare_entries;
+  result.entries = result.records + sizes.max_prefixes + result.spare_entries;
   result.prefixes = sizes.max_routes + sizes.max_neighbors + sizes.max_prefixes_outside_pools +
                     sizes.max_agent_addresses;
   result.prefix_slots =
       sizes.max_prefixes_outside_pools + std::max(16U, sizes.max_prefixes_outside_pools / 4);
-  result.former =
-      std::min(sizes.max_bindings,
-               sizes.max_former != 0 ? sizes.max_former : std::max(1024U, sizes.max_bindings / 8));
+  result.former = std::min(
+      {sizes.max_bindings, kEntryIndexMask - 1,
+       sizes.max_former != 0 ? sizes.max_former : std::max(1024U, sizes.max_bindings / 8)});
   result.spare_leaves = std::max(256U, result.prefixes / 8);
   result.tbl8_groups = sizes.tbl8_groups != 0 ? sizes.tbl8_groups : derived_tbl8_groups(sizes);
   result.tbl8_groups = std::clamp(result.tbl8_groups, 1U, kMaxTbl8Groups);
@@ -79,9 +78,6 @@ std::optional<std::string> mistake_in(const TableSetup& setup, const Capacities&
     return fmt::format("a reclaim backlog of {} leaves bindings nothing: routes reserve {}",
                        capacities.reclaim_backlog, capacities.routes_reserve);
   }
-  if (hash_entries(capacities.keys) > RTE_HASH_ENTRIES_MAX) {
-    return fmt::format("{} addresses are more than rte_hash takes", capacities.keys);
-  }
   return std::nullopt;
 }
 
@@ -106,9 +102,8 @@ std::expected<std::unique_ptr<ForwardingTables>, std::string> ForwardingTables::
   if (auto mistake = mistake_in(setup, capacities)) {
     return std::unexpected(std::move(*mistake));
   }
-  auto bindings = BindingTable::create({setup.name + "_b", capacities.keys,
-                                        capacities.records + capacities.spare_entries,
-                                        setup.hash_seed, setup.socket});
+  auto bindings = BindingTable::create(
+      {setup.name + "_b", capacities.entries, setup.hash_seed, setup.socket, setup.binding_index});
   if (!bindings) {
     return std::unexpected(std::move(bindings.error()));
   }
@@ -197,9 +192,6 @@ void ForwardingTables::free(Retired item) {
     case RetiredKind::EntrySlot:
       bindings_->free_entry(item.index);
       break;
-    case RetiredKind::KeyPosition:
-      bindings_->free_key(item.index);
-      break;
     case RetiredKind::FormerSlot:
       former_pool_.release(item.index - 1);
       break;
@@ -252,7 +244,7 @@ std::array<TableFill, kTableCount> ForwardingTables::report() const {
        sizes_.max_prefixes_outside_pools, prefix_entries_.bytes()},
       of_pool("former-care-of-addresses", former_pool_, former_.bytes()),
       of_pool("entries", bindings_->entries(), bindings_->slab_bytes()),
-      {"hash-keys", bindings_->keys_used(), bindings_->keys_capacity(), bindings_->hash_bytes()},
+      {"keys", bindings_->keys(), bindings_->entries().capacity(), bindings_->index_bytes()},
       {"routes", routes_->claimed(Claim::Route), sizes_.max_routes, routes_->match_bytes()},
       of_pool("route-leaves", routes_->leaf_pool(), routes_->leaf_bytes()),
       {"tbl8-groups", routes_->tbl8().used(), routes_->tbl8().capacity(), 0},

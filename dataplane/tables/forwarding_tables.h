@@ -2,9 +2,9 @@
 //
 // The idea. A packet for a mobile node costs a worker one hash lookup and three dependent loads:
 //
-//   address --rte_hash--> Entry (64 bytes: outer header, leaf index)
-//                           |
-//           leaves[index] --+--> adjacency index, or multipath group --> Adjacency (64 bytes)
+//   address --BindingTable--> Entry (64 bytes: outer addresses, leaf index)
+//                               |
+//               leaves[index] --+--> adjacency index, or multipath group --> Adjacency (64 bytes)
 //
 // Each arrow is a place where the world can change with one store and without touching what lies
 // before it. A care-of address changes: another entry behind the same key. A gateway fails: another
@@ -21,9 +21,10 @@
 // it has changed anything. (5) Nothing here waits, and what an operation leaves for later is worked
 // off by `maintain` in bounded steps.
 //
-// A binding is a record, which keeps its index for the binding's life (it is also the index of its
-// counters, and what listings go by), and the entry of the moment. All keys of a binding, its home
-// address and its prefixes (RFC 3963), point at the same entry and are swapped together.
+// A binding is a record, which keeps its index for the binding's life (it is what listings go by),
+// and an entry of the moment for each of its keys: its home address, and its prefixes (RFC 3963)
+// inside of pools. They are replaced together. Prefixes outside of the pools point at the home
+// address's entry.
 //
 // Everything but `readers()` is the control thread's. The tables outlive their workers.
 #pragma once
@@ -67,7 +68,8 @@ struct TableSizes {
   std::uint32_t max_multipath_groups = 256;  // different sets of next hops, not routes
   // Former care-of addresses, each kept for seconds; 0: one for each eighth binding, at least 1024.
   std::uint32_t max_former = 0;
-  // Entries for changes that wait for their grace period; 0: a 16th of the bindings, at least 1024.
+  // Entries for changes that wait for their grace period, besides one per binding and prefix; 0: a
+  // 16th of the bindings, at least 1024.
   // At 100,000 changes a second that is 40 ms of a stuck worker for 65,536 bindings.
   std::uint32_t spare_entries = 0;
   // Records that may wait for their grace period; 0: two per spare entry, all prefixes (a binding
@@ -94,7 +96,8 @@ struct TableSetup {
   std::uint8_t tunnel_hop_limit = 64;  // toward care-of addresses (RFC 2473 §6.3)
   rte_rcu_qsbr* qsbr = nullptr;        // workers report to it; outlives the tables
   int socket = 0;                      // NUMA
-  std::uint32_t hash_seed = 0;         // random in the daemon: keeps addresses from being chosen
+  std::uint64_t hash_seed = 0;         // random in the daemon: keeps addresses from being chosen
+  BindingIndex binding_index = BindingIndex::Chained;
   GracePeriod grace_period = GracePeriod::Awaited;
 };
 
@@ -157,9 +160,6 @@ class ForwardingTables {
   bool maintain(std::uint32_t budget);
   [[nodiscard]] bool has_work() const;
 
-  // Entry::counter is below it. An index is used again as soon as its binding is gone, and a worker
-  // may count a burst's packets of the old binding for the new one.
-  [[nodiscard]] std::uint32_t counter_capacity() const { return record_pool_.capacity(); }
   // Every adjacency's index is below it.
   [[nodiscard]] std::uint32_t adjacency_capacity() const {
     return neighbors_.adjacency_pool().capacity();
@@ -231,7 +231,8 @@ class ForwardingTables {
     Prefix prefix;
     std::uint32_t owner = kNone;  // kNone: not in use
     std::uint32_t next = kNone;
-    std::uint32_t slot = kNone;  // of prefix_entries_; kNone: a key of the hash
+    std::uint32_t slot = kNone;   // outside of the pools: of prefix_entries_
+    std::uint32_t entry = kNone;  // inside: its own
   };
   struct Parts;  // what create() makes
 
@@ -282,7 +283,15 @@ class ForwardingTables {
   std::expected<void, TableRefusal> remove_record(std::uint32_t record);
   std::expected<void, TableRefusal> replace_entry(std::uint32_t record, const Entry& content);
   std::expected<void, TableRefusal> add_prefix(const Prefix& prefix, std::uint32_t owner);
-  void point_prefix(const PrefixRecord& prefix, const Entry* entry);
+  [[nodiscard]] bool has_entries(std::uint32_t count) const {
+    const IndexPool& pool = bindings_->entries();
+    return pool.capacity() - pool.used() >= count;
+  }
+  // A new entry of this key, complete but not published. There has to be one.
+  Entry* make_entry(const Ipv6Address& key, const Entry& content);
+  // Puts it in the place of the one with this index, which is retired.
+  void swap_entry(std::uint32_t& index, Entry* entry, std::uint32_t owner);
+  [[nodiscard]] std::uint32_t keys_of(std::uint32_t record) const;
   void withdraw_prefix(std::uint32_t prefix);
   void unlink_prefix(std::uint32_t prefix);
   void move_bindings(std::uint32_t budget);

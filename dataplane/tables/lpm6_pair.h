@@ -25,6 +25,7 @@ namespace anyhome::dataplane {
 
 // rte_lpm6 keeps 21 bits of a value and drops the rest without a word.
 inline constexpr std::uint32_t kMaxLeaves = 1U << 21U;
+static_assert(kMaxLeaves <= kEntryIndexMask + 1);
 // And so of the index of a second-level table.
 inline constexpr std::uint32_t kMaxTbl8Groups = 1U << 21U;
 

@@ -22,8 +22,7 @@
 namespace anyhome::dataplane {
 
 enum class RetiredKind : std::uint8_t {
-  EntrySlot,      // of the slab
-  KeyPosition,    // of the rte_hash
+  EntrySlot,      // of the slab, and the place of its key
   FormerSlot,     // of a former care-of address
   PrefixSlot,     // of a mobile network prefix outside of the pools
   LeafSlot,       // of a removed route

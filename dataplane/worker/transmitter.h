@@ -69,9 +69,7 @@ class Transmitter {
     }
     std::size_t sent = 0;
     if (path.to_owner != nullptr) {
-      while (sent < frames.size() && path.to_owner->push(frames[sent])) {
-        ++sent;
-      }
+      sent = path.to_owner->push_burst(frames);
     } else {
       if (!path.multi_segment) {
         frames = linearize(frames);

@@ -113,7 +113,7 @@ class World {
     for (const auto& [number, care_of] : model_.bindings) {
       const Entry* entry = find_entry(view, home(number).address());
       REQUIRE(entry != nullptr);
-      REQUIRE(outer_destination(*entry) == care_of);
+      REQUIRE(entry->destination == care_of);
       REQUIRE(entry->leaf == find_leaf(view, care_of));
     }
     REQUIRE(tables_->match_failures() == 0);

@@ -135,7 +135,6 @@ TEST_CASE("a removed route's bindings go the covering way at once, and are moved
 
   CHECK(tables->maintain(64));
   CHECK(find_entry(view, home(1).address())->leaf == covering);
-  CHECK(find_entry(view, home(1).address())->counter == entry->counter);
   CHECK(find_entry(view, home(2).address()) == bystander);
   CHECK(tables->bindings_moved() == 1);
   // The leaf is not free before the reader has moved on.
@@ -213,7 +212,7 @@ TEST_CASE("a new more specific route takes the bindings that belong to it", "[ro
     CHECK(find_entry(view, home(i).address())->leaf ==
           find_leaf(view, far ? kFar : ip6("2001:db8:d::1")));
   }
-  CHECK(find_entry(view, ip6("2001:db8:107::")) == find_entry(view, home(2).address()));
+  CHECK(follows(view, ip6("2001:db8:107::"), find_entry(view, home(2).address())));
   // A route that covers no binding's destination moves nothing. But they have to be looked at, in
   // slices, for somebody goes by the route that covers it.
   REQUIRE(tables->set_route(prefix("2001:db8:c:5::/64"), via(0, kGateway1)));

@@ -112,7 +112,7 @@ class Checker {
       if (!world::is_whole(*entries_[i], numbers_[i])) {
         count(findings_.broken_entry);
       } else if (binding_adjacencies_[i] == nullptr ||
-                 !world::is_right_way(outer_destination(*entries_[i]), *binding_adjacencies_[i])) {
+                 !world::is_right_way(entries_[i]->destination, *binding_adjacencies_[i])) {
         count(findings_.wrong_next_hop);
       }
     }

@@ -195,10 +195,13 @@ TableSetup stress_setup(const Qsbr& qsbr) {
 TEST_CASE("workers see whole things and right ways while everything changes", "[stress]") {
   const unsigned seed = random_seed();
   INFO(replay_line(seed, "dpdk-tests", "[stress]~[negative-control]"));
+  const auto index = GENERATE(BindingIndex::Chained, BindingIndex::RteHash);
+  INFO((index == BindingIndex::Chained ? "chained" : "rte_hash"));
   const Qsbr qsbr;
   Findings findings;
-  const Outcome outcome =
-      stress(stress_setup(qsbr), qsbr, seed, 600'000, findings, [] { return false; });
+  TableSetup setup = stress_setup(qsbr);
+  setup.binding_index = index;
+  const Outcome outcome = stress(setup, qsbr, seed, 400'000, findings, [] { return false; });
   INFO(outcome.changes << " changes, " << outcome.refused << " refused, " << findings.bursts
                        << " bursts");
   CHECK(findings.missed == 0);

@@ -110,16 +110,13 @@ inline forwarding::SetBinding binding(unsigned number, unsigned generation, unsi
 
 // Whether the entry is binding `number`'s, complete, of whatever generation.
 inline bool is_whole(const Entry& entry, unsigned number) {
-  const Ipv6Address care_of = dataplane::outer_destination(entry);
+  const Ipv6Address care_of = entry.destination;
   const unsigned found = (care_of.octets[8] << 8U) | care_of.octets[9];
   const unsigned generation = (care_of.octets[10] << 8U) | care_of.octets[11];
-  Ipv6Address source;
-  for (std::size_t i = 0; i < Ipv6Address::kSize; ++i) {
-    source.octets[i] = std::to_integer<std::uint8_t>(entry.outer_header[8 + i]);
-  }
   return found == number && care_of.octets[5] < kRegions &&
          care_of == care_of_address(number, generation, care_of.octets[5]) &&
-         source == tunnel_source(care_of) && entry.path_mtu == 1280 + hash_address(care_of) % 200;
+         entry.source == tunnel_source(care_of) &&
+         entry.path_mtu == 1280 + hash_address(care_of) % 200;
 }
 
 // What is inside of a region is behind the region's gateways, or behind the default route's.

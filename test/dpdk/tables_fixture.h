@@ -13,6 +13,7 @@
 
 #include "common/wire/ipv6.h"
 #include "dataplane/pipeline/next_hop.h"
+#include "dataplane/tables/entry_content.h"
 #include "dataplane/tables/forwarding_tables.h"
 #include "test/dpdk/qsbr.h"
 #include "test/support/bytes.h"
@@ -63,6 +64,12 @@ inline const Entry* find_entry(const ReaderView& view, const Ipv6Address& key) {
   return found;
 }
 
+// Whether packets for the key are treated as those of that entry are.
+inline bool follows(const ReaderView& view, const Ipv6Address& key, const Entry* entry) {
+  const Entry* found = find_entry(view, key);
+  return found != nullptr && entry != nullptr && found->key == key && same_content(*found, *entry);
+}
+
 inline LeafIndex find_leaf(const ReaderView& view, const Ipv6Address& address) {
   LeafIndex leaf = kNoRouteLeaf;
   view.routes->lookup_bulk(&address, 1, &leaf);
@@ -80,12 +87,6 @@ inline const Adjacency& find_adjacency(const ReaderView& view, const Ipv6Address
       value.kind() == LeafKind::Adjacency || value.kind() == LeafKind::Multipath;
   REQUIRE(leads_to_one);
   return view.adjacencies[select_adjacency(value, flow_hash, view.groups)];
-}
-
-inline wire::Ipv6Header outer_header(const Entry& entry) {
-  const auto header = wire::Ipv6Header::parse(entry.outer_header);
-  REQUIRE(header.has_value());
-  return *header;
 }
 
 // Different next hops that a route spreads its flows over, sorted.

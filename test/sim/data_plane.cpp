@@ -157,13 +157,9 @@ PipelineConfig make_config(const config::HomeAgent& agent) {
 Entry tunnel(EntryKind kind, const Ipv6Address& source, const Ipv6Address& destination,
              std::uint16_t path_mtu, std::uint16_t peer) {
   Entry entry;
-  wire::Ipv6Header header;
-  header.next_header = wire::protocol::kIpv6;
-  header.hop_limit = kind == EntryKind::Bound ? wire::kDefaultHopLimit : kLinkHopLimit;
-  header.source = source;
-  header.destination = destination;
-  Writer writer(entry.outer_header);
-  header.write(writer);
+  entry.hop_limit = kind == EntryKind::Bound ? wire::kDefaultHopLimit : kLinkHopLimit;
+  entry.source = source;
+  entry.destination = destination;
   entry.leaf = kInternetLeaf;
   entry.path_mtu = path_mtu;
   entry.peer = peer;
@@ -207,8 +203,8 @@ void DataPlane::apply(const forwarding::ForwardingUpdate& update) {
                bound ? forwarding::kNoPeer
                      : machine_->config.peers.find(bytes_of(set->tunnel_destination)));
     if (set->former_care_of_address != CareOfAddress{}) {
-      entries[set->home_address.address()].former =
-          static_cast<std::uint32_t>(machine_->environment.formers.size());
+      entries[set->home_address.address()].set_former(
+          static_cast<std::uint32_t>(machine_->environment.formers.size()));
       machine_->environment.formers.push_back(set->former_care_of_address.address());
     }
     refresh_prefixes_of(set->home_address);

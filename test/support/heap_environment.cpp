@@ -48,14 +48,12 @@ Entry& HeapEnvironment::bind(const Ipv6Address& key, EntryKind kind,
   entry.kind = kind;
   entry.peer = peer;
   entry.path_mtu = 0xffff;
-  wire::Ipv6Header header;
-  header.next_header = wire::protocol::kIpv6;
-  header.source = tunnel_source;
-  header.destination = tunnel_destination;
-  header.hop_limit = kind == EntryKind::Bound ? 64 : 255;
-  Writer writer(entry.outer_header);
-  header.write(writer);
-  lookup_routes(&tunnel_destination, 1, &entry.leaf);
+  entry.source = tunnel_source;
+  entry.destination = tunnel_destination;
+  entry.hop_limit = kind == EntryKind::Bound ? 64 : 255;
+  LeafIndex leaf = kNoRouteLeaf;
+  lookup_routes(&tunnel_destination, 1, &leaf);
+  entry.set_leaf(leaf);
   bindings[key] = entry;
   return bindings[key];
 }
