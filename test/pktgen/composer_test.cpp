@@ -283,7 +283,8 @@ TEST_CASE("bad packets are bad in one way each", "[pktgen]") {
   CHECK(load_be16(length.data() + kEthernet + 4) > length.size() - kEthernet - 40);
   CHECK(take_apart(one(Kind::BadHopLimit)).outer.hop_limit == 1);
   CHECK(take_apart(one(Kind::BadHomeAddress)).outer.destination == address("2001:db8:0:1::1:64"));
-  const Layers spoofed = take_apart(one(Kind::BadCareOf));
+  const Frame forged_source = one(Kind::BadCareOf);
+  const Layers spoofed = take_apart(forged_source);
   CHECK(spoofed.inner->source == address("2001:db8:0:1::1:0"));
   CHECK(spoofed.outer.source == address("2001:db8:f1:0:0:ffff:0:1"));
   check_udp(*spoofed.inner, spoofed.payload);
