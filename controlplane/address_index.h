@@ -19,11 +19,7 @@ class AddressIndex {
  public:
   // `expected` keys fit without growing. `seed` keys the hash against chosen collisions.
   explicit AddressIndex(std::size_t expected, std::uint64_t seed = 0) : seed_(seed) {
-    std::size_t cells = kMinimumCells;
-    while (cells * kMaxLoadPercent / 100 < expected) {
-      cells *= 2;
-    }
-    cells_.resize(cells);
+    cells_.resize(cells_for(expected));
   }
 
   // `key_of(slot)` gives the address stored in a slot of the slab.
@@ -75,6 +71,10 @@ class AddressIndex {
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t memory_bytes() const { return cells_.size() * sizeof(Cell); }
+  // What it takes for this many keys.
+  [[nodiscard]] static std::size_t planned_bytes(std::size_t keys) {
+    return cells_for(keys) * sizeof(Cell);
+  }
 
  private:
   static constexpr std::uint32_t kEmpty = 0xffff'ffff;
@@ -88,6 +88,13 @@ class AddressIndex {
     std::uint32_t tag = 0;
   };
 
+  static std::size_t cells_for(std::size_t keys) {
+    std::size_t cells = kMinimumCells;
+    while (cells * kMaxLoadPercent / 100 < keys) {
+      cells *= 2;
+    }
+    return cells;
+  }
   static std::uint32_t tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
   [[nodiscard]] std::size_t mask() const { return cells_.size() - 1; }
 

@@ -123,6 +123,11 @@ const HomeAddress* BindingCache::owner_of_address(const Ipv6Address& address) co
   return nullptr;
 }
 
+std::size_t BindingCache::planned_bytes(std::size_t bindings) {
+  return bindings * (sizeof(Binding) + TimerWheel::bytes_per_timer()) +
+         AddressIndex::planned_bytes(bindings);
+}
+
 std::size_t BindingCache::memory_bytes() const {
   // A node of the prefix map: key, value, hash and link, as libstdc++ has it.
   constexpr std::size_t kPrefixNode = sizeof(Prefix) + sizeof(PrefixClaims) + 2 * sizeof(void*);

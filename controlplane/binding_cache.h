@@ -115,6 +115,8 @@ class BindingCache {
   [[nodiscard]] const HomeAddress* owner_of_address(const Ipv6Address& address) const;
 
   [[nodiscard]] std::size_t memory_bytes() const;
+  // What this many bindings take, without their prefixes: records, index, and a timer each.
+  [[nodiscard]] static std::size_t planned_bytes(std::size_t bindings);
 
  private:
   // Slabs of 4096 bindings: addresses never move, growth never copies.

@@ -39,6 +39,8 @@ class TimerWheel {
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   [[nodiscard]] std::size_t armed() const { return armed_; }
+  // What an armed timer takes.
+  [[nodiscard]] static constexpr std::size_t bytes_per_timer() { return sizeof(Node); }
 
  private:
   static constexpr unsigned kTickShift = 26;

@@ -72,7 +72,11 @@ class DataPlane {
 
   [[nodiscard]] dataplane::PacketPool& worker_pool() { return *worker_pool_; }
   [[nodiscard]] dataplane::PacketPool& control_pool() { return *control_pool_; }
+  [[nodiscard]] const dataplane::PacketPool& worker_pool() const { return *worker_pool_; }
+  [[nodiscard]] const dataplane::PacketPool& control_pool() const { return *control_pool_; }
   [[nodiscard]] const dataplane::QueuePlan& plan() const { return plan_; }
+  // Places of all rings together.
+  [[nodiscard]] std::size_t ring_places() const;
 
  private:
   using Done = std::expected<void, std::string>;

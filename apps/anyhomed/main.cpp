@@ -21,6 +21,7 @@
 #include "apps/anyhomed/injector.h"
 #include "apps/anyhomed/log.h"
 #include "apps/anyhomed/preflight.h"
+#include "apps/anyhomed/sizing.h"
 #include "controlplane/home_agent.h"
 
 namespace anyhome {
@@ -121,9 +122,7 @@ void log_start(const config::Config& config, const DataPlane& plane) {
         "authentication=insecure-none: anybody can register any home address; not for a network "
         "that others can reach");
   }
-  for (const dataplane::TableFill& fill : plane.tables().report()) {
-    log::info("table name={} capacity={} bytes={}", fill.name, fill.capacity, fill.bytes);
-  }
+  log_sizing(config, plane);
 }
 
 int run(const config::Config& config, const std::vector<std::string>& eal_arguments) {

@@ -35,6 +35,11 @@ class PacketPool {
 
   [[nodiscard]] rte_mempool* get() const { return pool_.get(); }
   [[nodiscard]] unsigned size() const { return pool_->size; }
+  // Of the buffers with all that DPDK puts around them.
+  [[nodiscard]] std::size_t bytes() const {
+    return std::size_t{pool_->size} *
+           (pool_->header_size + std::size_t{pool_->elt_size} + pool_->trailer_size);
+  }
   // Buffers that are free now; walks the caches of all lcores, so not for the packet path.
   [[nodiscard]] unsigned available() const { return rte_mempool_avail_count(pool_.get()); }
   // The least that `note_low_water` has seen.

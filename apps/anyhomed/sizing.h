@@ -1,0 +1,12 @@
+// What this agent was made for, and the memory that takes: printed at start, so that an operator
+// sees what a limit costs before it is reached.
+#pragma once
+
+#include "apps/anyhomed/data_plane.h"
+#include "common/config/config.h"
+
+namespace anyhome {
+
+void log_sizing(const config::Config& config, const DataPlane& plane);
+
+}  // namespace anyhome
