@@ -17,8 +17,10 @@ namespace {
 
 using dataplane::PacketRing;
 
-// Packets taken from each worker in one round.
-constexpr unsigned kPuntsPerRound = 64;
+// Packets taken out of a worker's ring in one step.
+constexpr unsigned kPuntsAtOnce = 64;
+// A ring of the smallest size does not overflow while so many are served.
+constexpr unsigned kServedBetweenLooks = 16;
 // Steps of the tables' background work in one round.
 constexpr std::uint32_t kMaintenance = 512;
 // After work the thread looks again for this long before it sleeps: packets come in trains.
@@ -41,7 +43,8 @@ ControlLoop::ControlLoop(const config::Config& config, DataPlane& plane, Injecto
       agent_(agent),
       executor_(agent, plane.tables(), injector),
       supervisor_(config, plane),
-      commands_({config, plane, injector, host, agent, executor_, supervisor_}),
+      admission_(plane.control_queue()),
+      commands_({config, plane, injector, host, agent, executor_, supervisor_, admission_}),
       telemetry_([this] { plane_.wake().wake(); }),
       note_offset_(dataplane::mbuf_note_offset()) {
   commands_.add_to(telemetry_);
@@ -50,6 +53,10 @@ ControlLoop::ControlLoop(const config::Config& config, DataPlane& plane, Injecto
 
 ControlLoop::~ControlLoop() {
   telemetry_.close();
+  while (!admission_.empty()) {
+    admission_.serve_round(
+        [](forwarding::PuntClass, rte_mbuf* packet) { rte_pktmbuf_free(packet); });
+  }
   for (const int fd : {epoll_, signals_}) {
     if (fd >= 0) {
       close(fd);
@@ -139,25 +146,40 @@ void ControlLoop::stop(const Now& now) {
 }
 
 unsigned ControlLoop::serve_punts(const Now& now) {
-  std::array<rte_mbuf*, kPuntsPerRound> packets;
-  unsigned served = 0;
-  for (std::size_t worker = 0; worker < plane_.workers(); ++worker) {
-    const std::span taken(packets.data(), plane_.punts(worker).pop(packets));
-    // Classes in the order of their urgency, each in the order of arrival.
-    std::stable_sort(taken.begin(), taken.end(), [this](rte_mbuf* a, rte_mbuf* b) {
-      return dataplane::note_of(a, note_offset_).punt.punt_class <
-             dataplane::note_of(b, note_offset_).punt.punt_class;
-    });
-    for (rte_mbuf* packet : taken) {
-      serve_punt(now, packet);
-      rte_pktmbuf_free(packet);
-    }
-    served += static_cast<unsigned>(taken.size());
-  }
+  take_in();
+  unsigned since = 0;
+  const unsigned served =
+      admission_.serve_round([&](forwarding::PuntClass /*punt_class*/, rte_mbuf* packet) {
+        serve_punt(now, packet);
+        rte_pktmbuf_free(packet);
+        if (++since == kServedBetweenLooks) {
+          since = 0;
+          take_in();  // so that the rings stay short, where the newest would be lost
+        }
+      });
   if (served != 0) {
     last_punt_ = now.instant;
   }
   return served;
+}
+
+void ControlLoop::take_in() {
+  std::array<rte_mbuf*, kPuntsAtOnce> packets;
+  for (std::size_t worker = 0; worker < plane_.workers(); ++worker) {
+    // No more than a ring holds: workers go on while we are here.
+    PacketRing& ring = plane_.punts(worker);
+    for (unsigned left = ring.capacity(); left > 0;) {
+      const unsigned taken = ring.pop(packets);
+      for (rte_mbuf* packet : std::span(packets).first(taken)) {
+        const auto displaced =
+            admission_.push(dataplane::note_of(packet, note_offset_).punt.punt_class, packet);
+        if (displaced) {
+          rte_pktmbuf_free(*displaced);
+        }
+      }
+      left = taken < packets.size() ? 0 : left - std::min(left, taken);
+    }
+  }
 }
 
 void ControlLoop::serve_punt(const Now& now, rte_mbuf* packet) {
@@ -283,7 +305,10 @@ void ControlLoop::take_signals(const Now& now) {
   }
 }
 
-bool ControlLoop::rings_empty() const {
+bool ControlLoop::nothing_waits() const {
+  if (!admission_.empty()) {
+    return false;
+  }
   for (std::size_t worker = 0; worker < plane_.workers(); ++worker) {
     if (!std::as_const(plane_).punts(worker).empty()) {
       return false;
@@ -312,7 +337,7 @@ void ControlLoop::sleep(const Now& now) {
     left = std::min(left, kShortSleep);
   }
   plane_.wake().going_to_sleep();
-  if (rings_empty()) {
+  if (nothing_waits()) {
     const timespec timeout{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     std::array<epoll_event, 8> events;
     (void)epoll_pwait2(epoll_, events.data(), events.size(), &timeout, nullptr);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/anyhomed/admission.h"
 #include "apps/anyhomed/data_plane.h"
 #include "apps/anyhomed/effect_executor.h"
 #include "apps/anyhomed/host_bridge.h"
@@ -40,6 +41,8 @@ class ControlLoop {
   // One round; true when there was something to do.
   bool round(const Now& now);
   unsigned serve_punts(const Now& now);
+  // Everything out of the rings, into the queues by class.
+  void take_in();
   void serve_punt(const Now& now, rte_mbuf* packet);
   void supervise(const Now& now);
   // Announces or withdraws the home prefix as the host and the set have it.
@@ -48,7 +51,7 @@ class ControlLoop {
   void stop(const Now& now);
   void take_signals(const Now& now);
   void sleep(const Now& now);
-  [[nodiscard]] bool rings_empty() const;
+  [[nodiscard]] bool nothing_waits() const;
 
   const config::Config& config_;
   DataPlane& plane_;
@@ -57,6 +60,7 @@ class ControlLoop {
   control::HomeAgent& agent_;
   EffectExecutor executor_;
   Supervisor supervisor_;
+  Admission<rte_mbuf*> admission_;
   TelemetryCommands commands_;
   dataplane::TelemetryServer telemetry_;
   control::Effects effects_;

@@ -46,6 +46,10 @@ inline constexpr std::array<DaemonCounterInfo, kDaemonCounterCount> kDaemonCount
      "Times that the kernel's notifications were lost; all was read again."},
 }};
 
+// Of `displaced-CLASS`, one for each class of packets for the control thread.
+inline constexpr std::string_view kDisplacedSentence =
+    "Packets of this class given up, oldest first, because too many waited for the control thread.";
+
 static_assert(
     [] {
       for (std::size_t i = 0; i < kDaemonCounterCount; ++i) {

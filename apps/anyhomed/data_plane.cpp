@@ -120,6 +120,7 @@ unsigned DataPlane::derived_buffers(const std::vector<FoundDevice>& devices) con
     buffers += plan_.transmit_queues[port] * path.transmit_descriptors;
     buffers += (lcores_.size() - plan_.transmit_queues[port]) * kHandoverRing;
   }
+  buffers += path.control_queue;
   // Per worker: what waits for the control thread or for other fragments, its cache, and a burst of
   // each queue.
   buffers += lcores_.size() * (path.punt_ring + path.reassembly_datagrams * kMaxFragments +
@@ -286,6 +287,10 @@ DataPlane::Done DataPlane::create_handoff_rings() {
     }
   }
   return {};
+}
+
+std::uint32_t DataPlane::control_queue() const {
+  return std::min<std::uint32_t>(config_.data_path.control_queue, worker_pool_->size() / 4);
 }
 
 std::size_t DataPlane::ring_places() const {

@@ -357,6 +357,11 @@ TelemetryReply TelemetryCommands::counters(const Now&, const std::string& parame
   add_own(DaemonCounter::InjectNoBuffer, injector.no_buffer);
   add_own(DaemonCounter::InjectRingFull, injector.ring_full);
   add_own(DaemonCounter::TableUpdatesRefused, sources_.executor.refusals());
+  for (std::size_t i = 0; i < forwarding::kPuntClassCount; ++i) {
+    const auto punt_class = static_cast<forwarding::PuntClass>(i);
+    add("control", fmt::format("displaced-{}", forwarding::to_string(punt_class)),
+        sources_.admission.dropped(punt_class), kDisplacedSentence);
+  }
   if (sources_.host != nullptr) {
     const HostCounters& host = sources_.host->counters();
     add_own(DaemonCounter::ToKernel, host.to_kernel);
@@ -419,6 +424,12 @@ TelemetryReply TelemetryCommands::pools(const Now&, const std::string& parameter
       }
     }
   }
+  rows.push_back({{"kind", text("queue")},
+                  {"name", text("control")},
+                  {"used", std::uint64_t{sources_.admission.held()}},
+                  {"capacity", std::uint64_t{sources_.admission.capacity()}},
+                  {"worst", std::uint64_t{sources_.admission.high_water()}},
+                  {"bytes", std::uint64_t{sources_.admission.bytes()}}});
   for (const dataplane::TableFill& fill : sources_.plane.tables().report()) {
     rows.push_back({{"kind", text("table")},
                     {"name", text(fill.name)},

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "apps/anyhomed/admission.h"
 #include "apps/anyhomed/data_plane.h"
 #include "apps/anyhomed/effect_executor.h"
 #include "apps/anyhomed/host_bridge.h"
@@ -22,6 +23,7 @@ struct TelemetrySources {
   control::HomeAgent& agent;
   EffectExecutor& executor;
   Supervisor& supervisor;
+  const Admission<rte_mbuf*>& admission;
 };
 
 class TelemetryCommands {

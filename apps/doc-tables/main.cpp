@@ -123,6 +123,9 @@ void print_part(const Table& table, std::string_view part) {
 void print_control_counters() {
   print_counters(control::kControlCounters);
   print_part(kDaemonCounters, "control");
+  for (const std::string_view punt_class : forwarding::kPuntClassNames) {
+    print_counter(fmt::format("displaced-{}", punt_class), kDisplacedSentence);
+  }
 }
 
 void print_host_counters() {

@@ -184,8 +184,9 @@ struct DataPath {
   std::uint32_t max_neighbors = 4096;
   unsigned receive_descriptors = 1024;
   unsigned transmit_descriptors = 1024;
-  unsigned packet_buffers = 0;  // of the workers' pool; 0: derived from ports, queues and rings
-  unsigned punt_ring = 1024;    // packets
+  unsigned packet_buffers = 0;    // of the workers' pool; 0: derived from ports, queues and rings
+  unsigned punt_ring = 1024;      // packets
+  unsigned control_queue = 4096;  // packets
   unsigned burst = 32;
   bool idle = false;  // workers sleep when there is nothing to do
 

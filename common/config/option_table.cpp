@@ -387,6 +387,14 @@ const Option kOptions[] = {
        return assign(c.data_path.punt_ring, parse_number<unsigned>(v, 64, 1U << 20U));
      },
      [](const Config& c, View) { return std::to_string(c.data_path.punt_ring); }},
+    {kPath, "control-queue", "NUMBER",
+     "packets of all workers that may wait for the control thread; beyond that the oldest of the "
+     "class with most of them is given up",
+     false,
+     [](Config& c, View, View v) {
+       return assign(c.data_path.control_queue, parse_number<unsigned>(v, 64, 1U << 20U));
+     },
+     [](const Config& c, View) { return std::to_string(c.data_path.control_queue); }},
     {kPath, "burst", "NUMBER", "packets a worker takes at once", false,
      [](Config& c, View, View v) {
        return assign(c.data_path.burst, parse_number<unsigned>(v, 1, 64));
