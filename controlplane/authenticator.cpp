@@ -196,6 +196,18 @@ bool Rfc4285Authenticator::knows(const HomeAddress& home_address) const {
   return find(home_address).has_value();
 }
 
+void Rfc4285Authenticator::prefetch(const HomeAddress& home_address, bool record) const {
+  if (!record) {
+    index_.prefetch(home_address.address());
+  } else if (const auto index = index_.candidate(home_address.address())) {
+    constexpr std::size_t kLine = 64;
+    const auto* bytes = reinterpret_cast<const std::byte*>(&associations_[*index]);  // NOLINT
+    for (std::size_t offset = 0; offset < sizeof(Association); offset += kLine) {
+      __builtin_prefetch(bytes + offset);
+    }
+  }
+}
+
 std::size_t Rfc4285Authenticator::memory_bytes() const {
   return associations_.capacity() * sizeof(Association) + index_.memory_bytes();
 }

@@ -84,6 +84,12 @@ class Authenticator {
   [[nodiscard]] virtual bool knows(const HomeAddress& home_address) const = 0;
 
   [[nodiscard]] virtual std::size_t memory_bytes() const { return 0; }
+
+  // Two steps toward what is known of a mobile node: where it is, and that itself.
+  virtual void prefetch(const HomeAddress& home_address, bool record) const {
+    (void)home_address;
+    (void)record;
+  }
 };
 
 std::unique_ptr<Authenticator> make_authenticator(const config::HomeAgent& config);
@@ -124,6 +130,7 @@ class Rfc4285Authenticator final : public Authenticator {
                                    const UpdateToVerify& update) const override;
   [[nodiscard]] bool knows(const HomeAddress& home_address) const override;
   [[nodiscard]] std::size_t memory_bytes() const override;
+  void prefetch(const HomeAddress& home_address, bool record) const override;
 
  private:
   struct Association {

@@ -23,6 +23,20 @@ const Binding* BindingCache::find(const HomeAddress& home_address) const {
   return slot ? &at(*slot) : nullptr;
 }
 
+const Binding* BindingCache::prefetch_record(const HomeAddress& home_address) const {
+  const auto slot = index_.candidate(home_address.address());
+  if (!slot) {
+    return nullptr;
+  }
+  const Binding& binding = at(*slot);
+  constexpr std::size_t kLine = 64;
+  const auto* bytes = reinterpret_cast<const std::byte*>(&binding);  // NOLINT: an address, no value
+  for (std::size_t offset = 0; offset < sizeof(Binding); offset += kLine) {
+    __builtin_prefetch(bytes + offset);
+  }
+  return &binding;
+}
+
 BindingSlot BindingCache::slot_of(const Binding& binding) const {
   return find_slot(binding.home_address).value_or(slot_end_);
 }
@@ -113,6 +127,9 @@ void BindingCache::release(const Prefix& prefix, const HomeAddress& home_address
 }
 
 const HomeAddress* BindingCache::owner_of_address(const Ipv6Address& address) const {
+  if (owners_.empty()) {
+    return nullptr;
+  }
   for (unsigned length = Prefix::kMaxLength; length > 0; --length) {
     if (prefixes_by_length_[length] != 0) {
       if (const HomeAddress* owner = owner_of(Prefix(address, length))) {

@@ -86,6 +86,11 @@ class BindingCache {
   [[nodiscard]] Binding& at(BindingSlot slot);
   [[nodiscard]] const Binding& at(BindingSlot slot) const;
 
+  // First and second step toward `find`: the index, the record. The second returns where that will
+  // be, nullptr: nowhere.
+  void prefetch(const HomeAddress& home_address) const { index_.prefetch(home_address.address()); }
+  const Binding* prefetch_record(const HomeAddress& home_address) const;
+
   // A new entry in this state with only its home address set; it must not exist yet.
   Binding& create(const HomeAddress& home_address, BindingState state);
   // The entry and its slot are gone; its timer and its prefixes have been dealt with by the caller.

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "common/wire/extension.h"
+#include "common/wire/ipv6.h"
 #include "controlplane/global_bindings.h"
 #include "controlplane/hello.h"
 #include "controlplane/intake.h"
+#include "controlplane/prefetch.h"
 #include "controlplane/primary_switch.h"
 #include "controlplane/registration.h"
 #include "controlplane/schedule.h"
@@ -155,6 +158,27 @@ bool HomeAgent::switch_to(const Now& now, const HomeAddress& home_address, PeerI
   }
   finish(now, effects);
   return true;
+}
+
+// IPv6, Destination Options with PadN and the Home Address option (RFC 6275 §6.3: its alignment
+// leaves no other place, if it is the only one).
+std::optional<HomeAddress> HomeAgent::likely_home_address(ByteView packet) {
+  constexpr std::size_t kOption = wire::kIpv6HeaderSize + 6;
+  constexpr std::size_t kAddress = kOption + 2;
+  if (packet.size() < kAddress + Ipv6Address::kSize ||
+      packet[wire::ipv6_offset::kNextHeader] != std::byte{wire::protocol::kDestinationOptions} ||
+      packet[kOption] != std::byte{wire::kOptionHomeAddress}) {
+    return std::nullopt;
+  }
+  return HomeAddress(wire::address_at(packet, kAddress));
+}
+
+void HomeAgent::prefetch(std::span<const HomeAddress> home_addresses) const {
+  for (unsigned step = 0; step < kPrefetchSteps; ++step) {
+    for (const HomeAddress& home_address : home_addresses) {
+      control::prefetch(core_, home_address, step);
+    }
+  }
 }
 
 std::size_t HomeAgent::memory_bytes() const {

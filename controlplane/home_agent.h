@@ -45,6 +45,12 @@ class HomeAgent {
   void on_packet(const Now& now, const forwarding::PuntMetadata& metadata, ByteView packet,
                  Effects& effects);
 
+  // What events about these home addresses will touch is brought nearer, of all of them together.
+  void prefetch(std::span<const HomeAddress> home_addresses) const;
+  // The home address that a Binding Update in the usual form is about; nullopt: another packet.
+  // `packet` as above.
+  [[nodiscard]] static std::optional<HomeAddress> likely_home_address(ByteView packet);
+
   // What is due, a bounded part of it in one call. To be called when `next_deadline` has come,
   // which says whether there is more; earlier does no harm.
   void on_timer(const Now& now, Effects& effects);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controlplane/global_bindings.h"
+#include "controlplane/prefetch.h"
 #include "controlplane/primary_switch.h"
 #include "controlplane/signalling.h"
 
@@ -411,6 +412,11 @@ void process_reply(Core& core, PeerState& peer, const StateSynchronization& mess
   if (peer.last_identifier == 0 ||
       SequenceNumber{message.identifier}.is_newer_than({peer.last_identifier})) {
     peer.last_identifier = message.identifier;
+  }
+  for (unsigned step = 0; step < kPrefetchSteps; ++step) {
+    for (const wire::BindingCacheInformation& information : message.bindings) {
+      prefetch(core, information.home_address, step);
+    }
   }
   std::vector<wire::SsStatusOption> statuses;
   for (const wire::BindingCacheInformation& information : message.bindings) {

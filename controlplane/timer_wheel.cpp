@@ -2,10 +2,24 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace anyhome::control {
+namespace {
 
-TimerWheel::TimerWheel(Instant start) : start_(start), nodes_(1) {}
+// Each is a wait for memory or two: half a millisecond.
+constexpr unsigned kDescentsPerCall = 1024;
+
+}  // namespace
+
+TimerWheel::TimerWheel(Instant start) : start_(start) { add_node(); }
+
+std::uint32_t TimerWheel::add_node() {
+  if ((used_ & (kSlabSize - 1)) == 0) {
+    slabs_.push_back(std::make_unique<Slab>());
+  }
+  return used_++;
+}
 
 std::uint64_t TimerWheel::tick_at_or_after(Instant deadline) const {
   const std::int64_t ns = (deadline - start_).count();
@@ -23,13 +37,12 @@ std::uint64_t TimerWheel::ticks_passed(Instant now) const {
 TimerHandle TimerWheel::arm(Instant deadline, std::uint64_t payload) {
   std::uint32_t index = free_;
   if (index != kNil) {
-    free_ = nodes_[index].next;
+    free_ = node_at(index).next;
   } else {
-    index = static_cast<std::uint32_t>(nodes_.size());
-    nodes_.emplace_back();
+    index = add_node();
   }
-  nodes_[index].payload = payload;
-  nodes_[index].tick = tick_at_or_after(deadline);
+  node_at(index).payload = payload;
+  node_at(index).tick = tick_at_or_after(deadline);
   link(index);
   ++armed_;
   return index;
@@ -37,7 +50,7 @@ TimerHandle TimerWheel::arm(Instant deadline, std::uint64_t payload) {
 
 void TimerWheel::rearm(TimerHandle handle, Instant deadline) {
   unlink(handle);
-  nodes_[handle].tick = tick_at_or_after(deadline);
+  node_at(handle).tick = tick_at_or_after(deadline);
   link(handle);
 }
 
@@ -46,13 +59,13 @@ void TimerWheel::cancel(TimerHandle handle) {
     return;
   }
   unlink(handle);
-  nodes_[handle].next = free_;
+  node_at(handle).next = free_;
   free_ = handle;
   --armed_;
 }
 
 void TimerWheel::link(std::uint32_t index) {
-  Node& node = nodes_[index];
+  Node& node = node_at(index);
   // A deadline in the past fires at the tick that is being worked on; one beyond the horizon waits
   // in the last slot of the top level and is placed again when that slot comes round.
   node.tick = std::max(node.tick, current_tick_);
@@ -68,22 +81,24 @@ void TimerWheel::link(std::uint32_t index) {
   node.previous = kNil;
   node.next = heads_[node.slot];
   if (node.next != kNil) {
-    nodes_[node.next].previous = index;
+    node_at(node.next).previous = index;
   }
   heads_[node.slot] = index;
   set_occupied(node.slot, true);
 }
 
 void TimerWheel::unlink(std::uint32_t index) {
-  const Node& node = nodes_[index];
+  const Node& node = node_at(index);
   if (node.previous != kNil) {
-    nodes_[node.previous].next = node.next;
+    node_at(node.previous).next = node.next;
+  } else if (std::uint32_t& first = descending_[node.slot / kSlots]; first == index) {
+    first = node.next;
   } else {
     heads_[node.slot] = node.next;
     set_occupied(node.slot, node.next != kNil);
   }
   if (node.next != kNil) {
-    nodes_[node.next].previous = node.previous;
+    node_at(node.next).previous = node.previous;
   }
 }
 
@@ -96,26 +111,41 @@ void TimerWheel::set_occupied(unsigned slot, bool occupied) {
   }
 }
 
-// Brings the timers of the slot that begins now one level down.
+// The timers of the slot that begins now go one level down, or farther.
 void TimerWheel::cascade(unsigned level) {
   const auto slot =
       static_cast<unsigned>((current_tick_ >> (kSlotBits * level)) & (kSlots - 1)) + level * kSlots;
-  std::uint32_t index = heads_[slot];
-  heads_[slot] = kNil;
+  descending_[level] = std::exchange(heads_[slot], kNil);
   set_occupied(slot, false);
-  while (index != kNil) {
-    const std::uint32_t next = nodes_[index].next;
-    link(index);
-    index = next;
+}
+
+// At most `limit` of them. False: there are more.
+bool TimerWheel::bring_down(unsigned limit) {
+  for (std::uint32_t& first : descending_) {
+    while (first != kNil) {
+      if (limit-- == 0) {
+        return false;
+      }
+      const std::uint32_t index = first;
+      first = node_at(index).next;
+      if (first != kNil) {
+        node_at(first).previous = kNil;
+      }
+      link(index);
+    }
   }
+  return true;
 }
 
 std::optional<std::uint64_t> TimerWheel::pop_due(Instant now) {
   const std::uint64_t target = ticks_passed(now);
   while (current_tick_ <= target) {
+    if (!bring_down(kDescentsPerCall)) {
+      return std::nullopt;
+    }
     const std::uint32_t index = heads_[current_tick_ & (kSlots - 1)];
     if (index != kNil) {
-      const std::uint64_t payload = nodes_[index].payload;
+      const std::uint64_t payload = node_at(index).payload;
       cancel(index);
       return payload;
     }
@@ -158,6 +188,9 @@ std::optional<Instant> TimerWheel::next_deadline() const {
   const auto instant_of = [this](std::uint64_t tick) {
     return start_ + Duration(static_cast<std::int64_t>(tick << kTickShift));
   };
+  if (std::ranges::any_of(descending_, [](std::uint32_t first) { return first != kNil; })) {
+    return instant_of(current_tick_);
+  }
   for (unsigned level = 0; level < kLevels; ++level) {
     const unsigned shift = kSlotBits * level;
     const auto position = static_cast<unsigned>((current_tick_ >> shift) & (kSlots - 1));

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -31,7 +32,9 @@ class TimerWheel {
   void cancel(TimerHandle handle);
 
   // Takes the next due timer out; its handle is void before the caller sees the payload, so that
-  // the payload's owner may arm a new one at once. nullopt when nothing more is due.
+  // the payload's owner may arm a new one at once. nullopt when nothing more is due, or when enough
+  // has been done for one call: a million mobile nodes that came at once have timers in one slot.
+  // `next_deadline` is due then.
   std::optional<std::uint64_t> pop_due(Instant now);
 
   // When to call again: not later than the first deadline, sometimes earlier (a cascade), never
@@ -39,6 +42,12 @@ class TimerWheel {
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   [[nodiscard]] std::size_t armed() const { return armed_; }
+  // Two steps toward what `rearm` and `cancel` touch: the timer, and its neighbours.
+  void prefetch(TimerHandle handle) const { __builtin_prefetch(&node_at(handle)); }
+  void prefetch_neighbors(TimerHandle handle) const {
+    __builtin_prefetch(&node_at(node_at(handle).previous));
+    __builtin_prefetch(&node_at(node_at(handle).next));
+  }
   // What an armed timer takes.
   [[nodiscard]] static constexpr std::size_t bytes_per_timer() { return sizeof(Node); }
 
@@ -57,19 +66,36 @@ class TimerWheel {
     std::uint16_t slot = 0;  // level * kSlots + slot, where it hangs
   };
 
+  static constexpr unsigned kSlabBits = 12;
+  static constexpr std::uint32_t kSlabSize = 1U << kSlabBits;
+  using Slab = std::array<Node, kSlabSize>;
+
+  [[nodiscard]] Node& node_at(std::uint32_t index) {
+    return (*slabs_[index >> kSlabBits])[index & (kSlabSize - 1)];
+  }
+  [[nodiscard]] const Node& node_at(std::uint32_t index) const {
+    return (*slabs_[index >> kSlabBits])[index & (kSlabSize - 1)];
+  }
+  std::uint32_t add_node();
+
   [[nodiscard]] std::uint64_t tick_at_or_after(Instant deadline) const;
   [[nodiscard]] std::uint64_t ticks_passed(Instant now) const;
   void link(std::uint32_t index);
   void unlink(std::uint32_t index);
   void cascade(unsigned level);
+  bool bring_down(unsigned limit);
   void set_occupied(unsigned slot, bool occupied);
   [[nodiscard]] std::optional<unsigned> next_occupied(unsigned level, unsigned from) const;
 
   Instant start_;
   std::uint64_t current_tick_ = 0;  // every timer with a smaller tick has fired
   std::size_t armed_ = 0;
-  std::vector<Node> nodes_;
+  // Slabs: growing never copies a million timers, which would hold up everybody.
+  std::vector<std::unique_ptr<Slab>> slabs_;
+  std::uint32_t used_ = 0;
   std::uint32_t free_ = kNil;
+  // By level: the timers of a slot that has begun, still to be brought down. They keep its number.
+  std::array<std::uint32_t, kLevels> descending_{};
   std::array<std::uint32_t, std::size_t{kLevels} * kSlots> heads_{};
   std::array<std::uint64_t, std::size_t{kLevels} * kSlots / 64> occupied_{};
 };

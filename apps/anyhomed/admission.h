@@ -15,12 +15,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "common/forwarding/punt.h"
 
 namespace anyhome {
+
+inline constexpr unsigned kLargestQuantum = 32;
 
 // Packets of a class that are served in a round. A round is what a HELLO waits at worst, and what
 // timers, the kernel and operators wait: 150 packets, one or two milliseconds when all of them are
@@ -30,7 +33,7 @@ constexpr unsigned quantum(forwarding::PuntClass punt_class) {
   switch (punt_class) {
     case PuntClass::Mobility:
     case PuntClass::HahaSync:
-      return 32;
+      return kLargestQuantum;
     case PuntClass::Routing:
     case PuntClass::HahaHello:
     case PuntClass::NeighborDiscovery:
@@ -71,17 +74,24 @@ class Admission {
     return displaced;
   }
 
-  // serve(class, item) for at most a quantum of each class, in the order of their urgency, each in
-  // the order of arrival. Returns how many.
-  template <class Serve>
-  unsigned serve_round(Serve&& serve) {
+  // At most a quantum of each class, in the order of their urgency, each in the order of arrival:
+  // prepare(class, items) of all of a class, then serve(class, item) of each. Returns how many.
+  template <class Prepare, class Serve>
+  unsigned serve_round(Prepare&& prepare, Serve&& serve) {
     unsigned served = 0;
     for (std::size_t i = 0; i < queues_.size() && held_ != 0; ++i) {
       const auto punt_class = static_cast<PuntClass>(i);
-      for (unsigned left = quantum(punt_class); left > 0 && queues_[i].size != 0; --left) {
-        serve(punt_class, take_first(queues_[i]));
-        ++served;
+      std::array<Item, kLargestQuantum> items;
+      unsigned count = 0;
+      while (count < quantum(punt_class) && queues_[i].size != 0) {
+        items[count++] = take_first(queues_[i]);
       }
+      const std::span<Item> turn(items.data(), count);
+      prepare(punt_class, turn);
+      for (Item item : turn) {
+        serve(punt_class, item);
+      }
+      served += count;
     }
     return served;
   }

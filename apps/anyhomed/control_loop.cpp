@@ -55,7 +55,10 @@ ControlLoop::~ControlLoop() {
   telemetry_.close();
   while (!admission_.empty()) {
     admission_.serve_round(
-        [](forwarding::PuntClass, rte_mbuf* packet) { rte_pktmbuf_free(packet); });
+        [](forwarding::PuntClass, std::span<rte_mbuf*> packets) {
+          rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
+        },
+        [](forwarding::PuntClass, rte_mbuf*) {});
   }
   for (const int fd : {epoll_, signals_}) {
     if (fd >= 0) {
@@ -148,8 +151,13 @@ void ControlLoop::stop(const Now& now) {
 unsigned ControlLoop::serve_punts(const Now& now) {
   take_in();
   unsigned since = 0;
-  const unsigned served =
-      admission_.serve_round([&](forwarding::PuntClass /*punt_class*/, rte_mbuf* packet) {
+  const unsigned served = admission_.serve_round(
+      [&](forwarding::PuntClass punt_class, std::span<rte_mbuf*> packets) {
+        if (punt_class == forwarding::PuntClass::Mobility) {
+          bring_nearer(packets);
+        }
+      },
+      [&](forwarding::PuntClass /*punt_class*/, rte_mbuf* packet) {
         serve_punt(now, packet);
         rte_pktmbuf_free(packet);
         if (++since == kServedBetweenLooks) {
@@ -161,6 +169,25 @@ unsigned ControlLoop::serve_punts(const Now& now) {
     last_punt_ = now.instant;
   }
   return served;
+}
+
+// What Binding Updates will touch of records and tables: of all of them at once, so that the waits
+// overlap.
+void ControlLoop::bring_nearer(std::span<rte_mbuf*> packets) const {
+  std::array<HomeAddress, kLargestQuantum> home_addresses;
+  std::size_t count = 0;
+  for (rte_mbuf* packet : packets) {
+    const std::size_t header = dataplane::note_of(packet, note_offset_).punt.link_header;
+    const ByteView bytes(rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len);
+    if (bytes.size() >= header) {
+      if (const auto home = control::HomeAgent::likely_home_address(bytes.subspan(header))) {
+        home_addresses[count++] = *home;
+      }
+    }
+  }
+  const std::span<const HomeAddress> all(home_addresses.data(), count);
+  agent_.prefetch(all);
+  std::as_const(plane_).tables().prefetch(all);
 }
 
 void ControlLoop::take_in() {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ class ControlLoop {
   // One round; true when there was something to do.
   bool round(const Now& now);
   unsigned serve_punts(const Now& now);
+  void bring_nearer(std::span<rte_mbuf*> packets) const;
   // Everything out of the rings, into the queues by class.
   void take_in();
   void serve_punt(const Now& now, rte_mbuf* packet);

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <rte_prefetch.h>
+
 namespace anyhome::dataplane {
 
 std::expected<std::unique_ptr<BindingTable>, std::string> BindingTable::create(const Setup& setup) {
@@ -49,6 +51,27 @@ BindingTable::BindingTable(std::optional<ChainedIndex> chained, std::optional<Rt
 
 const Entry* BindingTable::find(const Ipv6Address& key) const {
   return chained_ ? chained_->find(slab_.data(), key) : hashed_->find(key);
+}
+
+// rte_hash has its own ideas of when to fetch what; there is no way in from here.
+void BindingTable::prefetch(const Ipv6Address& key) const {
+  if (chained_) {
+    chained_->prefetch(key);
+  }
+}
+
+void BindingTable::prefetch_entry(const Ipv6Address& key) const {
+  if (!chained_) {
+    return;
+  }
+  if (const Entry* entry = chained_->prefetch_entry(slab_.data(), key)) {
+    rte_prefetch0(&owners_[index_of(entry)]);
+  }
+}
+
+std::optional<std::uint32_t> BindingTable::likely_owner(const Ipv6Address& key) const {
+  const Entry* entry = chained_ ? chained_->prefetch_entry(slab_.data(), key) : nullptr;
+  return entry == nullptr ? std::nullopt : std::optional(owner_of(entry));
 }
 
 Entry* BindingTable::allocate_entry() {

@@ -55,6 +55,11 @@ class BindingTable {
     return owners_[index_of(entry)];
   }
 
+  // Three steps toward `find` and `owner_of`; the last returns the likely owner.
+  void prefetch(const Ipv6Address& key) const;
+  void prefetch_entry(const Ipv6Address& key) const;
+  [[nodiscard]] std::optional<std::uint32_t> likely_owner(const Ipv6Address& key) const;
+
   // A free entry to fill, key and all, and to publish; or nullptr.
   Entry* allocate_entry();
   // Publishes it. False when the hash has no room; the key must not be there yet.

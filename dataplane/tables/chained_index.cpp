@@ -121,6 +121,20 @@ const Entry* ChainedIndex::find(const Entry* slab, const Ipv6Address& key) const
   return walk(slab, load(links_[place(of_key)]), tag_of(of_key), KeyWords(bytes_of(key)));
 }
 
+void ChainedIndex::prefetch(const Ipv6Address& key) const {
+  rte_prefetch0(&links_[place(hash(key))]);
+}
+
+const Entry* ChainedIndex::prefetch_entry(const Entry* slab, const Ipv6Address& key) const {
+  const Link link = load(links_[place(hash(key))]);
+  if (link == 0) {
+    return nullptr;
+  }
+  const Entry& entry = entry_at(slab, link);
+  rte_prefetch0(&entry);
+  return &entry;
+}
+
 void ChainedIndex::insert(Entry* slab, Entry* entry) {
   const std::uint64_t of_key = hash(entry->key);
   Link& front = links_[place(of_key)];

@@ -47,6 +47,10 @@ class ChainedIndex {
 
   // Writer. Entries are elements of the slab; their keys are set.
   [[nodiscard]] const Entry* find(const Entry* slab, const Ipv6Address& key) const;
+  // First and second step toward `find`: the link, the entry. The second returns the entry that it
+  // will look at first, nullptr: none.
+  void prefetch(const Ipv6Address& key) const;
+  const Entry* prefetch_entry(const Entry* slab, const Ipv6Address& key) const;
   void insert(Entry* slab, Entry* entry);
   void replace(Entry* slab, const Entry* old, Entry* entry);
   void remove(Entry* slab, const Entry* entry);

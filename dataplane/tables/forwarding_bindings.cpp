@@ -3,6 +3,8 @@
 #include <array>
 #include <variant>
 
+#include <rte_prefetch.h>
+
 #include "common/forwarding/punt.h"
 #include "dataplane/tables/entry_content.h"
 #include "dataplane/tables/forwarding_tables.h"
@@ -39,6 +41,20 @@ std::expected<void, forwarding::Refusal> ForwardingTables::apply(
     return std::unexpected(to_forwarding(result.error()));
   }
   return {};
+}
+
+void ForwardingTables::prefetch(std::span<const HomeAddress> home_addresses) const {
+  for (const HomeAddress& home_address : home_addresses) {
+    bindings_->prefetch(home_address.address());
+  }
+  for (const HomeAddress& home_address : home_addresses) {
+    bindings_->prefetch_entry(home_address.address());
+  }
+  for (const HomeAddress& home_address : home_addresses) {
+    if (const auto owner = bindings_->likely_owner(home_address.address())) {
+      rte_prefetch0(&records_[*owner]);
+    }
+  }
 }
 
 std::expected<void, TableRefusal> ForwardingTables::set_binding(

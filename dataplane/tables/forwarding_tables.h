@@ -128,6 +128,8 @@ class ForwardingTables {
 
   // --- What the control core says ---
   std::expected<void, forwarding::Refusal> apply(const forwarding::ForwardingUpdate& update);
+  // What setting and removing these bindings will touch is brought nearer, of all of them together.
+  void prefetch(std::span<const HomeAddress> home_addresses) const;
 
   // --- Home agents (forwarding_bindings.cpp) ---
   // A peer's home agent address is relayed to its locator (R90a); peers come before bindings that

@@ -14,9 +14,17 @@ using Queues = Admission<int>;
 
 std::vector<std::pair<PuntClass, int>> round_of(Queues& queues) {
   std::vector<std::pair<PuntClass, int>> served;
+  std::vector<std::pair<PuntClass, int>> prepared;
   const unsigned count = queues.serve_round(
+      [&](PuntClass punt_class, std::span<const int> items) {
+        CHECK(prepared.size() == served.size());  // of this class all, and no other's yet
+        for (const int item : items) {
+          prepared.emplace_back(punt_class, item);
+        }
+      },
       [&](PuntClass punt_class, int item) { served.emplace_back(punt_class, item); });
   CHECK(count == served.size());
+  CHECK(prepared == served);
   return served;
 }
 
@@ -130,13 +138,14 @@ TEST_CASE("what is taken in while a round is served waits for its turn", "[admis
   Queues queues(4);
   CHECK_FALSE(queues.push(PuntClass::Mobility, 1));
   std::vector<int> served;
-  queues.serve_round([&](PuntClass, int item) {
-    served.push_back(item);
-    if (item == 1) {
-      CHECK_FALSE(queues.push(PuntClass::Routing, 2));   // its turn is over
-      CHECK_FALSE(queues.push(PuntClass::HahaSync, 3));  // its turn comes
-    }
-  });
+  queues.serve_round([](PuntClass, std::span<const int>) {},
+                     [&](PuntClass, int item) {
+                       served.push_back(item);
+                       if (item == 1) {
+                         CHECK_FALSE(queues.push(PuntClass::Routing, 2));   // its turn is over
+                         CHECK_FALSE(queues.push(PuntClass::HahaSync, 3));  // its turn comes
+                       }
+                     });
   CHECK(served == std::vector{1, 3});
   CHECK(queues.held(PuntClass::Routing) == 1);
 }

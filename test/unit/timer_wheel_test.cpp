@@ -2,12 +2,14 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 #include "controlplane/address_index.h"
 #include "test/support/bytes.h"
 
 using namespace anyhome;
 using namespace std::chrono_literals;
+using control::TimerHandle;
 using control::TimerWheel;
 
 namespace {
@@ -113,6 +115,43 @@ TEST_CASE("following next_deadline reaches every timer in few steps", "[timers]"
     REQUIRE(++steps < 1000);
   }
   CHECK(steps <= 5);  // one per level, and one
+}
+
+TEST_CASE("a slot of a million timers is brought down in steps", "[timers]") {
+  TimerWheel wheel(kStart);
+  constexpr unsigned kTimers = 10'000;
+  std::vector<TimerHandle> handles;
+  for (unsigned i = 0; i < kTimers; ++i) {  // all in one slot of a higher level
+    handles.push_back(wheel.arm(kStart + 600s + i * 100us, i));
+  }
+  std::set<std::uint64_t> fired;
+  unsigned pauses = 0;
+  Instant now = *wheel.next_deadline();
+  REQUIRE(now < kStart + 600s);
+  while (fired.size() + 10 < kTimers) {
+    while (const auto payload = wheel.pop_due(now)) {
+      CHECK(kStart + 600s + *payload * 100us <= now);
+      CHECK(fired.insert(*payload).second);
+    }
+    const auto next = wheel.next_deadline();
+    REQUIRE(next);
+    if (*next <= now) {  // there is more to do at once
+      ++pauses;
+      // What waits to be brought down may be cancelled and moved all the same.
+      const unsigned one = kTimers - pauses;
+      wheel.cancel(handles[one]);
+      wheel.rearm(handles[pauses], kStart + 602s);
+      fired.insert(one);
+    }
+    now = std::max(now, *next);
+  }
+  CHECK(pauses >= 9);
+  CHECK(pauses <= 12);
+  while (const auto payload = wheel.pop_due(kStart + 700s)) {
+    CHECK(fired.insert(*payload).second);
+  }
+  CHECK(fired.size() == kTimers);
+  CHECK(wheel.armed() == 0);
 }
 
 TEST_CASE("the address index agrees with a map under random use", "[address-index]") {
