@@ -18,9 +18,9 @@ namespace {
 
 // Timers of one call: when a million bindings end together, packets and peers are served in
 // between.
-constexpr unsigned kTimersPerCall = 1024;
+constexpr unsigned kTimersPerCall = 256;
 // Slots that a walk over all of them looks at in one event.
-constexpr unsigned kSlotsPerEvent = 8192;
+constexpr unsigned kSlotsPerEvent = 4096;
 
 }  // namespace
 

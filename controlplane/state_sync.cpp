@@ -19,6 +19,10 @@ using wire::StateSynchronization;
 // million bindings must not hold up a Binding Acknowledgement.
 constexpr unsigned kMessagesPerPump = 16;
 constexpr unsigned kSlotsPerPump = 4096;
+// Messages repeated to one peer at once, and until the next ones: after an outage of the link all
+// that are outstanding are due together.
+constexpr unsigned kRepeatsPerTimer = 256;
+constexpr Duration kRepeatPause = std::chrono::milliseconds(1);
 // With that many live updates on their way, the next one waits until its message is full or one of
 // them has arrived.
 constexpr std::size_t kBatchFrom = 32;
@@ -647,8 +651,15 @@ void sync_timer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
   if (!peer.up) {
     return;
   }
-  while (const auto identifier = peer.stream.due(now.instant)) {
-    repeat(core, peer, *identifier, now, effects);
+  if (now.instant >= peer.repeats_from) {
+    unsigned repeats = 0;
+    for (auto due = peer.stream.due(now.instant); due; due = peer.stream.due(now.instant)) {
+      if (++repeats > kRepeatsPerTimer) {
+        peer.repeats_from = now.instant + kRepeatPause;
+        break;
+      }
+      repeat(core, peer, *due, now, effects);
+    }
   }
   std::erase_if(peer.refused, [&](const auto& entry) {
     const bool due = entry.second <= now.instant;
@@ -675,6 +686,9 @@ std::optional<Instant> sync_deadline(const PeerState& peer) {
     return std::nullopt;
   }
   std::optional<Instant> next = peer.stream.next_try();
+  if (next) {
+    next = std::max(*next, peer.repeats_from);
+  }
   const auto sooner = [&](Instant when) { next = std::min(next.value_or(when), when); };
   if (peer.request) {
     sooner(peer.request->next_try);

@@ -296,7 +296,7 @@ TEST_CASE("one call carries out a bounded part of what is due", "[registration]"
   fixture.effects.clear();
   fixture.agent.on_timer(fixture.now, fixture.effects);
   const std::size_t expired = fixture.all<forwarding::RemoveBinding>().size();
-  CHECK(expired <= 1024);
+  CHECK(expired <= 256);
   // The rest is still due, and asks for another call at once.
   unsigned calls = 1;
   while (fixture.agent.bindings().registered() != 0 && calls < 100) {
