@@ -76,7 +76,8 @@ Ipv6Address World::home(std::uint64_t number) {
   return numbered("2001:db8:0:1:1000::", number + 1);
 }
 
-World::World(std::uint32_t bindings, std::uint32_t routes) : bindings_(bindings) {
+World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
+    : bindings_(bindings) {
   PipelinePort port;
   port.mac = kMac;
   port.haha = true;
@@ -99,6 +100,7 @@ World::World(std::uint32_t bindings, std::uint32_t routes) : bindings_(bindings)
   setup.sizes.max_routes = routes + 16;
   setup.ports = {{kMac, std::nullopt, 1500}};
   setup.home_prefixes = {*Prefix::parse("2001:db8:0:1::/64")};
+  setup.binding_index = index;
   setup.qsbr = qsbr_.get();
   setup.socket = -1;
   auto tables = ForwardingTables::create(setup);
@@ -126,14 +128,6 @@ World::World(std::uint32_t bindings, std::uint32_t routes) : bindings_(bindings)
   }
   while (tables_->maintain(~0U)) {
   }
-}
-
-std::size_t World::table_bytes() const {
-  std::size_t bytes = 0;
-  for (const TableFill& fill : tables_->report()) {
-    bytes += fill.bytes;
-  }
-  return bytes;
 }
 
 Template World::make_template(Path path) const {

@@ -38,13 +38,12 @@ struct Template {
 class World {
  public:
   // Throws std::runtime_error with DPDK's reason when memory does not suffice.
-  World(std::uint32_t bindings, std::uint32_t routes);
+  World(std::uint32_t bindings, std::uint32_t routes, dataplane::BindingIndex index);
 
   [[nodiscard]] const dataplane::PipelineConfig& config() const { return config_; }
   [[nodiscard]] const dataplane::ForwardingTables& tables() const { return *tables_; }
   [[nodiscard]] std::uint32_t bindings() const { return bindings_; }
   [[nodiscard]] Template make_template(Path path) const;
-  [[nodiscard]] std::size_t table_bytes() const;
   // Bindings, and as many global bindings above them.
   [[nodiscard]] static Ipv6Address home(std::uint64_t number);
 
