@@ -11,6 +11,7 @@
 
 #include <rte_eal.h>
 
+#include "apps/anyhome-bench/concurrency.h"
 #include "apps/anyhome-bench/options.h"
 #include "apps/anyhome-bench/report.h"
 #include "apps/anyhome-bench/runner.h"
@@ -28,6 +29,13 @@ std::string_view name_of(BindingIndex index) {
 
 bool wanted(const Options& options, std::string_view name) {
   return options.only.empty() || std::ranges::find(options.only, name) != options.only.end();
+}
+
+bool wants_paths(const Options& options) {
+  return std::ranges::any_of(kPaths, [&](Path path) { return wanted(options, name_of(path)); }) ||
+         std::ranges::any_of(kReferences, [&](Reference reference) {
+           return wanted(options, name_of(reference));
+         });
 }
 
 // Paths and references in turn, round by round: what slows one down slows down its neighbours.
@@ -75,18 +83,82 @@ void bench_table(const Options& options, std::uint32_t size, BindingIndex index,
   }
 }
 
+// What a second worker is worth: twice the packets, divided by how much slower each is.
+void bench_workers(const Options& options, Values& values) {
+  struct Wanted {
+    std::uint32_t size;
+    double must;
+  };
+  for (const Wanted& wanted : {Wanted{1000, 1.9}, Wanted{1'000'000, 1.7}}) {
+    if (std::ranges::find(options.sizes, wanted.size) == options.sizes.end()) {
+      continue;
+    }
+    World world(wanted.size, kRoutes, options.indexes.front());
+    const auto scaling =
+        measure_workers(world, Path::ToMobileNode, options.rounds, options.packets);
+    if (!scaling) {
+      fmt::print("no second lcore: two workers are not measured\n");
+      return;
+    }
+    const auto alone = median(scaling->alone.quiet);
+    const auto together = median(scaling->together.quiet);
+    if (!alone || !together) {
+      fmt::print("{:>9}  two workers: no phase in which both cores were free\n", wanted.size);
+      continue;
+    }
+    const double gain = 2 * *alone / *together;
+    fmt::print("{:>9}  two workers forward {:.2f} times what one does (must {})  {}\n", wanted.size,
+               gain, wanted.must, gain >= wanted.must ? "met" : "missed");
+    values[fmt::format("{}-two-workers-gain-per-second", wanted.size)] = gain;
+  }
+}
+
+void bench_churn(const Options& options, Values& values) {
+  for (const std::uint32_t size : options.sizes) {
+    World world(size, kRoutes, options.indexes.front());
+    const auto churn = measure_churn(world, options.rounds, options.packets);
+    if (!churn) {
+      fmt::print("no second lcore: changes of the tables are not measured\n");
+      return;
+    }
+    const auto still = median(churn->still.quiet);
+    const auto changing = median(churn->changing.quiet);
+    if (!still || !changing) {
+      fmt::print("{:>9}  churn: no phase in which both cores were free\n", size);
+      continue;
+    }
+    const double more = 100 * (*changing / *still - 1);
+    fmt::print(
+        "{:>9}  {:.0f} changes per second cost {:.1f} % more cycles per packet (must 15), no packet "
+        "lost  {}\n",
+        size, churn->changes_per_second, more, more <= 15 ? "met" : "missed");
+    values[fmt::format("{}-churn-percent", size)] = more;
+  }
+}
+
 void bench(const Options& options) {
   const Values before = options.against.empty() ? Values{} : read_json(options.against);
   Values values;
   fmt::print(
       "cycles per packet of one core, 64-byte packets inside, bursts of {}, from a ring to a ring\n",
       Runner::kBurst);
-  print_heading();
+  if (wants_paths(options)) {
+    print_heading();
+  }
   for (const std::uint32_t size : options.sizes) {
+    if (!wants_paths(options)) {
+      break;
+    }
     for (const BindingIndex index : options.indexes) {
       bench_table(options, size, index, values);
       std::fflush(stdout);
     }
+  }
+  if (wanted(options, kWorkers)) {
+    bench_workers(options, values);
+  }
+  if (wanted(options, kChurn)) {
+    bench_churn(options, values);
   }
   if (!options.json.empty()) {
     write_json(options.json, values);

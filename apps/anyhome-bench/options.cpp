@@ -26,7 +26,7 @@ po::options_description description() {
   add("packets", po::value<std::string>(), "packets of a phase (200000)");
   add("quick", "five rounds, tables up to 100000 bindings");
   add("only", po::value<std::vector<std::string>>()->multitoken(),
-      "paths and references by name (all)");
+      "paths and references by name, workers, churn (all)");
   add("json", po::value<std::string>(), "write the figures there, too");
   add("csv", po::value<std::string>(), "likewise");
   add("against", po::value<std::string>(), "compare with a file that --json has written");
@@ -34,7 +34,8 @@ po::options_description description() {
 }
 
 bool is_name(std::string_view name) {
-  return std::ranges::any_of(kPaths, [&](Path path) { return name_of(path) == name; }) ||
+  return name == kWorkers || name == kChurn ||
+         std::ranges::any_of(kPaths, [&](Path path) { return name_of(path) == name; }) ||
          std::ranges::any_of(kReferences,
                              [&](Reference reference) { return name_of(reference) == name; });
 }

@@ -3,11 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/tables/binding_table.h"
 
 namespace anyhome::bench {
+
+// What `--only` takes besides paths and references.
+inline constexpr std::string_view kWorkers = "workers";
+inline constexpr std::string_view kChurn = "churn";
 
 struct Options {
   bool help = false;

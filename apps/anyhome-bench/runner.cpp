@@ -107,7 +107,17 @@ Runner::Runner(World& world)
   }
 }
 
+void Runner::report_quiescence(rte_rcu_qsbr* qsbr) {
+  qsbr_ = qsbr;
+  rte_rcu_qsbr_thread_register(qsbr_, 0);
+  rte_rcu_qsbr_thread_online(qsbr_, 0);
+}
+
 Runner::~Runner() {
+  if (qsbr_ != nullptr) {
+    rte_rcu_qsbr_thread_offline(qsbr_, 0);
+    rte_rcu_qsbr_thread_unregister(qsbr_, 0);
+  }
   drain();
   rte_hash_free(hash_);
   rte_lpm6_free(lpm_);
@@ -184,6 +194,9 @@ Phase Runner::run(Path path, std::uint64_t packets) {
   const Phase phase = measure(world_.make_template(path), packets, [&](std::span<rte_mbuf*> burst) {
     pipeline_.receive(0, burst);
     transmitter_.flush_all();
+    if (qsbr_ != nullptr) {
+      rte_rcu_qsbr_quiescent(qsbr_, 0);
+    }
   });
   // What has to come out has, and nothing else was counted: a figure of a path that drops is none.
   if (out_count_ != (path == Path::Miss ? 0 : sent) && path != Path::Miss) {

@@ -45,6 +45,9 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
+  // From now on says after each burst that it holds nothing of the tables, as a worker does.
+  void report_quiescence(rte_rcu_qsbr* qsbr);
+
   // About `packets` packets; throws when one of them does not come out as it has to.
   Phase run(Path path, std::uint64_t packets);
   Phase run(Reference reference, std::uint64_t packets);
@@ -62,6 +65,7 @@ class Runner {
   Phase measure(const Template& frames, std::uint64_t packets, Forward forward);
 
   World& world_;
+  rte_rcu_qsbr* qsbr_ = nullptr;
   dataplane::PacketPool pool_;
   dataplane::PacketRing in_;
   dataplane::PacketRing out_;

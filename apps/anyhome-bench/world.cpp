@@ -17,7 +17,9 @@ constexpr std::array<std::uint8_t, 6> kRouter{2, 0, 0, 0, 0, 0xaa};
 constexpr std::size_t kEthernet = 14;
 constexpr std::size_t kInner = 64;              // bytes of the packet inside
 constexpr std::uint64_t kGlobal = 1ULL << 32U;  // numbers of global bindings start there
+constexpr std::uint64_t kVisitor = 2ULL << 32U;  // those that come and go
 constexpr std::uint64_t kNobody = 1ULL << 40U;
+constexpr std::uint32_t kVisitors = 10'000;
 
 Ipv6Address parse(std::string_view text) { return *Ipv6Address::parse(text); }
 Ipv6Address numbered(std::string_view prefix, std::uint64_t number) {
@@ -96,7 +98,7 @@ World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
   TableSetup setup;
   static unsigned number = 0;
   setup.name = fmt::format("bench{}", number++);
-  setup.sizes.max_bindings = 2 * bindings;
+  setup.sizes.max_bindings = 2 * bindings + kVisitors;
   setup.sizes.max_routes = routes + 16;
   setup.ports = {{kMac, std::nullopt, 1500}};
   setup.home_prefixes = {*Prefix::parse("2001:db8:0:1::/64")};
@@ -127,6 +129,37 @@ World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
                                                 peer_locator(), 1500}));
   }
   while (tables_->maintain(~0U)) {
+  }
+}
+
+void World::change_something() {
+  const std::uint64_t number = changes_ / 3;
+  const auto one = changes_ * 0x9e3779b97f4a7c15ULL % bindings_;
+  forwarding::ForwardingUpdate update;
+  switch (changes_++ % 3) {
+    case 0:
+      update = forwarding::SetBinding{HomeAddress(home(one)), forwarding::BindingKind::Bound,
+                                      agent(), care_of((1ULL << 32U) + changes_)};
+      break;
+    case 1:
+      update =
+          forwarding::SetBinding{HomeAddress(home(kVisitor + number)),
+                                 forwarding::BindingKind::Bound, agent(), care_of(number)};
+      break;
+    default:
+      if (number >= kVisitors / 2) {
+        update = forwarding::RemoveBinding{HomeAddress(home(kVisitor + number - kVisitors / 2))};
+      } else {
+        update = forwarding::RemoveBinding{HomeAddress(home(kNobody))};
+      }
+      break;
+  }
+  if (!tables_->apply(update)) {
+    throw std::runtime_error("a change of the tables was refused");
+  }
+  constexpr std::uint32_t kMaintenance = 512;
+  if (changes_ % 64 == 0) {
+    tables_->maintain(kMaintenance);
   }
 }
 

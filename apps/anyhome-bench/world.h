@@ -44,6 +44,10 @@ class World {
   [[nodiscard]] const dataplane::ForwardingTables& tables() const { return *tables_; }
   [[nodiscard]] std::uint32_t bindings() const { return bindings_; }
   [[nodiscard]] Template make_template(Path path) const;
+  [[nodiscard]] rte_rcu_qsbr* qsbr() const { return qsbr_.get(); }
+  // Another care-of address for a binding, or a binding more, or one less of those: what a control
+  // thread does, background work included. Throws std::runtime_error when it is refused.
+  void change_something();
   // Bindings, and as many global bindings above them.
   [[nodiscard]] static Ipv6Address home(std::uint64_t number);
 
@@ -52,6 +56,7 @@ class World {
     void operator()(rte_rcu_qsbr* variable) const { rte_free(variable); }
   };
   std::uint32_t bindings_;
+  std::uint64_t changes_ = 0;
   dataplane::PipelineConfig config_;
   std::unique_ptr<rte_rcu_qsbr, Free> qsbr_;
   std::unique_ptr<dataplane::ForwardingTables> tables_;
