@@ -7,6 +7,7 @@
 
 #include <rte_cycles.h>
 #include <rte_prefetch.h>
+#include <valgrind/callgrind.h>
 
 #include "common/wire/ipv6.h"
 
@@ -172,6 +173,7 @@ Phase Runner::measure(const Template& frames, std::uint64_t packets, Forward for
     for (unsigned burst = 0; burst < kTrain; ++burst) {
       fill(frames);
     }
+    CALLGRIND_TOGGLE_COLLECT;  // scripts/instructions counts what lies between the two
     const std::uint64_t start = rte_rdtsc_precise();
     for (unsigned burst = 0; burst < kTrain; ++burst) {
       std::array<rte_mbuf*, kBurst> taken;
@@ -179,6 +181,7 @@ Phase Runner::measure(const Template& frames, std::uint64_t packets, Forward for
       forward(std::span(taken).first(count));
     }
     cycles += rte_rdtsc_precise() - start;
+    CALLGRIND_TOGGLE_COLLECT;
     drain();
   }
   const double after = additions_per_tick();
@@ -198,6 +201,8 @@ Phase Runner::run(Path path, std::uint64_t packets) {
       rte_rcu_qsbr_quiescent(qsbr_, 0);
     }
   });
+  const std::string name(name_of(path));
+  CALLGRIND_DUMP_STATS_AT(name.c_str());
   // What has to come out has, and nothing else was counted: a figure of a path that drops is none.
   if (out_count_ != (path == Path::Miss ? 0 : sent) && path != Path::Miss) {
     std::string drops;
