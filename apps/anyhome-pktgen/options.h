@@ -86,9 +86,4 @@ using Mistakes = std::vector<std::string>;
 std::expected<std::variant<Options, Information>, Mistakes> parse_options(
     const std::vector<std::string>& arguments);
 
-// Values that can be changed at the prompt, too.
-std::expected<Rate, std::string> read_packet_rate(const std::string& text);
-std::expected<RequestedTraffic, std::string> read_traffic(const std::string& text);
-std::expected<PatternSettings, std::string> read_order(const std::string& text);
-
 }  // namespace anyhome::pktgen

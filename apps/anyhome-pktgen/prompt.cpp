@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "apps/anyhome-mn/option_values.h"
+#include "apps/anyhome-pktgen/values.h"
 
 namespace anyhome::pktgen {
 namespace {
