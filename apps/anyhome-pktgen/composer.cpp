@@ -6,7 +6,6 @@
 namespace anyhome::pktgen {
 namespace {
 
-constexpr std::chrono::seconds kHelloInterval{1};
 // What signalling may take: an SS-REP fills a packet of the minimum MTU and more.
 constexpr std::size_t kLargestSignalling = 2048 + 40 + 18;
 // A care-of address that is another node's for sure: of the move before the first.
@@ -90,7 +89,7 @@ std::size_t Composer::compose_data(Stream& stream, std::byte* to, std::uint32_t 
   } else if (stream.entry.kind == Kind::BadCareOf) {
     endpoints.care_of = kNobodysCareOf + node + lower_half(network.first_care_of.address());
   } else if (stream.entry.kind == Kind::BadHomeAddress) {
-    endpoints.home += network.nodes;  // behind the last one
+    endpoints.home += nodes_.size();  // behind the last one
   }
   const DataFrame& frame = stream.frames[settings_.sizes.choose(random_)];
   frame.write(to, endpoints, {place_.run, stream.mark, stream.number++, ticks});
@@ -129,20 +128,12 @@ std::size_t Composer::compose_update(Stream& stream, std::span<std::byte> to, Wa
 }
 
 std::size_t Composer::compose_state(Stream& stream, std::span<std::byte> to, WallTime now) {
-  // A peer is a peer while its HELLOs come; one sender says them.
-  if (place_.sender == 0 && (!greeted_ || now - last_hello_ >= kHelloInterval)) {
-    greeted_ = true;
-    last_hello_ = now;
-    hello_sequence_ = hello_sequence_.next();
-    return put(stream, to, hello(settings_, hello_sequence_, true));
-  }
   // Identifiers are 1 to 65535 (rulings §3), the senders' apart from each other.
-  identifier_ = static_cast<std::uint16_t>(identifier_ % 65535U + 1U);
-  const std::uint32_t first =
-      (next_global_ * place_.senders + place_.sender) * settings_.signalling.bindings_per_message;
-  ++next_global_;
-  return put(stream, to,
-             state_reply(settings_, first % settings_.network.global_nodes, identifier_, now));
+  const std::uint64_t number = std::uint64_t{stream.number++} * place_.senders + place_.sender;
+  const auto identifier = static_cast<std::uint16_t>(number % 65535U + 1U);
+  const auto first = static_cast<std::uint32_t>(number * settings_.signalling.bindings_per_message %
+                                                settings_.network.global_nodes);
+  return put(stream, to, state_reply(settings_, first, identifier, now));
 }
 
 std::size_t Composer::compose_foreign(Stream& stream, std::span<std::byte> to) {

@@ -70,12 +70,6 @@ class Composer {
   std::uint64_t weights_ = 0;
   std::uint32_t own_nodes_ = 0;
   std::size_t largest_ = 0;
-  // Of the peer.
-  std::uint32_t next_global_ = 0;
-  std::uint16_t identifier_ = 0;
-  SequenceNumber hello_sequence_{0};
-  bool greeted_ = false;
-  WallTime last_hello_{};
 };
 
 // Streams are told apart by 8 bits of the mark.

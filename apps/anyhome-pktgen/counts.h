@@ -70,7 +70,9 @@ struct ReceivedCounts {
   std::array<Tally, 256> acknowledgements;  // Binding Acknowledgements by status
   std::array<Tally, 128> icmpv6_errors;     // by type
   Tally state_acknowledgements;
+  Tally state_questions;
   Tally hellos;
+  Tally neighbor_solicitations;
   Tally stale;  // marked by an earlier trial
   Tally other;
 };

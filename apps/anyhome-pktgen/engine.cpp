@@ -38,7 +38,8 @@ void Engine::run() {
     take_preparation();
     const bool sent = send();
     const bool received = receive();
-    if (setup_.idle && !sent && !received) {
+    const bool spoke = setup_.speaks_for_peer && speak_for_peer();
+    if (setup_.idle && !sent && !received && !spoke) {
       rte_delay_us_sleep(kIdleMicroseconds);
     }
   }
@@ -59,7 +60,7 @@ void Engine::take_preparation() {
 
 bool Engine::send() {
   const std::uint32_t number = command_.go.load(std::memory_order_acquire);
-  if (run_ == nullptr || number != prepared_.load(std::memory_order_relaxed) ||
+  if (number == 0 || number != prepared_.load(std::memory_order_relaxed) ||
       number == finished_.load(std::memory_order_relaxed)) {
     return false;
   }
@@ -68,6 +69,7 @@ bool Engine::send() {
     started_ = clock_.now();
     composed_ = 0;
     exhausted_ = run_->composer == nullptr;
+    over_since_.reset();
   }
   const auto since = clock_.now() - started_;
   const bool over = exhausted_ || composed_ >= run_->count || since >= run_->duration ||
@@ -81,7 +83,7 @@ bool Engine::send() {
     flush(port);
   }
   run_->sent.nanoseconds.set(static_cast<std::uint64_t>(std::min(since, run_->duration).count()));
-  if (over && (all_flushed() || since >= run_->duration + kFlushPatience || exhausted_)) {
+  if (over && has_flushed(since)) {
     finish(since);
   }
   return busy;
@@ -152,6 +154,14 @@ bool Engine::all_flushed() const {
   return std::ranges::all_of(waiting_, [](const Waiting& waiting) { return waiting.count == 0; });
 }
 
+// Or nothing more will come of it.
+bool Engine::has_flushed(std::chrono::nanoseconds since) {
+  if (!over_since_) {
+    over_since_ = since;
+  }
+  return all_flushed() || since - *over_since_ >= kFlushPatience;
+}
+
 void Engine::finish(std::chrono::nanoseconds since) {
   // What the driver does not take has not been sent.
   for (Waiting& waiting : waiting_) {
@@ -160,6 +170,20 @@ void Engine::finish(std::chrono::nanoseconds since) {
   }
   run_->sent.nanoseconds.set(static_cast<std::uint64_t>(std::min(since, run_->duration).count()));
   finished_.store(sending_, std::memory_order_release);
+}
+
+bool Engine::speak_for_peer() {
+  const auto now = clock_.now();
+  const PeerDuty::Frame due = setup_.peer->next(now, clock_.wall(now));
+  if (due.frame == nullptr) {
+    return false;
+  }
+  const PortQueue& queue = setup_.transmit[due.port];
+  rte_mbuf* frame = due.frame;
+  if (rte_eth_tx_burst(queue.port, queue.queue, &frame, 1) == 0) {
+    rte_pktmbuf_free(frame);
+  }
+  return true;
 }
 
 bool Engine::receive() {
@@ -176,17 +200,15 @@ bool Engine::receive() {
     for (std::uint16_t i = 0; i < count; ++i) {
       rte_prefetch0(rte_pktmbuf_mtod(frames[i], void*));
     }
-    if (run_ != nullptr) {
-      for (std::uint16_t i = 0; i < count; ++i) {
-        take(*frames[i], ticks);
-      }
+    for (std::uint16_t i = 0; i < count; ++i) {
+      take(*frames[i], queue, ticks);
     }
     rte_pktmbuf_free_bulk(frames.data(), count);
   }
   return any;
 }
 
-void Engine::take(const rte_mbuf& frame, std::uint32_t ticks) {
+void Engine::take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ticks) {
   ReceivedCounts& counts = run_->received;
   const Inspected seen = inspect({rte_pktmbuf_mtod(&frame, const std::byte*), frame.data_len},
                                  run_->settings->network.code_points);
@@ -205,6 +227,12 @@ void Engine::take(const rte_mbuf& frame, std::uint32_t ticks) {
     case Seen::StateAcknowledgement:
       counts.state_acknowledgements.add(1);
       break;
+    case Seen::StateQuestion:
+      counts.state_questions.add(1);
+      if (setup_.peer != nullptr) {
+        setup_.peer->take(seen.packet, from.index);
+      }
+      break;
     case Seen::Hello:
       counts.hellos.add(1);
       break;
@@ -212,6 +240,8 @@ void Engine::take(const rte_mbuf& frame, std::uint32_t ticks) {
       counts.icmpv6_errors[seen.status].add(1);
       break;
     case Seen::NeighborSolicitation:
+      counts.neighbor_solicitations.add(1);
+      break;
     case Seen::Other:
       counts.other.add(1);
       break;

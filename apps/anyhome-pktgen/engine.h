@@ -18,6 +18,7 @@
 #include "apps/anyhome-pktgen/composer.h"
 #include "apps/anyhome-pktgen/counts.h"
 #include "apps/anyhome-pktgen/inspect.h"
+#include "apps/anyhome-pktgen/peer_duty.h"
 #include "apps/anyhome-pktgen/schedule.h"
 
 namespace anyhome::pktgen {
@@ -50,6 +51,7 @@ class TickClock {
 struct PortQueue {
   std::uint16_t port = 0;  // DPDK's number
   std::uint16_t queue = 0;
+  std::uint16_t index = 0;  // among our ports
 };
 
 // What an engine is to do in one run.
@@ -73,13 +75,22 @@ class Engine {
     std::vector<PortQueue> receive;
     rte_mempool* pool = nullptr;
     bool idle = false;
+    PeerDuty* peer = nullptr;  // receivers tell it what has come; none: we play no peer
+    bool speaks_for_peer = false;
+    // Before the first run, too, answers come in.
+    std::shared_ptr<const TrafficSettings> settings;
+    NodeTable* nodes = nullptr;
   };
 
   Engine(const Command& command, const TickClock& clock, Setup setup)
       : command_(command),
         clock_(clock),
         setup_(std::move(setup)),
-        waiting_(setup_.transmit.size()) {}
+        waiting_(setup_.transmit.size()),
+        run_(std::make_unique<EngineRun>()) {
+    run_->settings = setup_.settings;
+    run_->nodes = setup_.nodes;
+  }
 
   [[nodiscard]] bool sends() const { return !setup_.transmit.empty(); }
 
@@ -87,7 +98,7 @@ class Engine {
   void prepare(std::unique_ptr<EngineRun> run) { next_ = std::move(run); }
   [[nodiscard]] std::uint32_t prepared() const { return prepared_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint32_t finished() const { return finished_.load(std::memory_order_acquire); }
-  [[nodiscard]] const EngineRun* current() const { return run_.get(); }
+  [[nodiscard]] const EngineRun& current() const { return *run_; }
 
   // On its lcore, until `Command::quit`.
   void run();
@@ -106,23 +117,26 @@ class Engine {
   bool compose(std::chrono::nanoseconds since, std::uint64_t wanted);
   void flush(std::size_t port);
   [[nodiscard]] bool all_flushed() const;
+  [[nodiscard]] bool has_flushed(std::chrono::nanoseconds since);
   void finish(std::chrono::nanoseconds since);
+  bool speak_for_peer();
   bool receive();
-  void take(const rte_mbuf& frame, std::uint32_t ticks);
+  void take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ticks);
   void take_acknowledgement(const Inspected& seen);
 
   const Command& command_;
   const TickClock& clock_;
   Setup setup_;
   std::vector<Waiting> waiting_;  // by our ports
-  std::unique_ptr<EngineRun> next_;
   std::unique_ptr<EngineRun> run_;
+  std::unique_ptr<EngineRun> next_;
   std::atomic<std::uint32_t> prepared_{0};
   std::atomic<std::uint32_t> finished_{0};
   std::uint32_t sending_ = 0;  // number of the run, 0: none
   std::chrono::nanoseconds started_{0};
   std::uint64_t composed_ = 0;
   bool exhausted_ = false;
+  std::optional<std::chrono::nanoseconds> over_since_;
 };
 
 }  // namespace anyhome::pktgen

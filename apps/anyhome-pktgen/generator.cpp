@@ -23,6 +23,7 @@ constexpr unsigned kTunnels = 80;
 constexpr unsigned kMinMtu = 1500;
 constexpr unsigned kFrameOverhead = 14 + kFcs;
 constexpr unsigned kPollMicroseconds = 2000;
+constexpr unsigned kRetryMicroseconds = 100'000;
 
 std::vector<std::string> all_devices() {
   std::vector<std::string> names;
@@ -83,6 +84,9 @@ std::expected<std::unique_ptr<Generator>, std::string> Generator::create(const O
     return std::unexpected(done.error());
   }
   if (auto done = generator->start_ports(); !done) {
+    return std::unexpected(done.error());
+  }
+  if (auto done = generator->start_peer(); !done) {
     return std::unexpected(done.error());
   }
   generator->start_engines();
@@ -171,12 +175,18 @@ Generator::Done Generator::open_ports() {
 }
 
 Generator::Done Generator::start_ports() {
+  const auto deadline = clock_.now() + options_.link_wait;
   for (Port& port : ports_) {
-    if (auto done = port.start(); !done) {
+    auto done = port.start();
+    // A memif's socket may not be there yet; elsewhere a second try is worth nothing.
+    while (!done && port.driver() == "net_memif" && clock_.now() < deadline) {
+      rte_delay_us_sleep(kRetryMicroseconds);
+      done = port.start();
+    }
+    if (!done) {
       return done;
     }
   }
-  const auto deadline = clock_.now() + options_.link_wait;
   for (const Port& port : ports_) {
     while (!port.link().up) {
       if (clock_.now() >= deadline) {
@@ -190,20 +200,46 @@ Generator::Done Generator::start_ports() {
   return {};
 }
 
+Generator::Done Generator::start_peer() {
+  under_way_ = std::make_shared<TrafficSettings>(traffic_);
+  if (!options_.plays_peer) {
+    return {};
+  }
+  const auto mix = place(options_.mix);
+  if (!mix) {
+    return std::unexpected(mix.error());
+  }
+  // Out of the port of what goes over HAHA links.
+  const auto link =
+      std::ranges::find_if(*mix, [](const TrafficEntry& entry) { return is_haha(entry.kind); });
+  auto peer =
+      PeerDuty::create(traffic_, link == mix->end() ? std::uint16_t{0} : link->port, pool_->get());
+  if (!peer) {
+    return std::unexpected(peer.error());
+  }
+  peer_ = std::move(*peer);
+  return {};
+}
+
 void Generator::start_engines() {
   std::vector<Engine::Setup> setups(lcores_.size());
   for (std::size_t i = 0; i < setups.size(); ++i) {
     setups[i].pool = pool_->get();
     setups[i].idle = options_.idle;
+    setups[i].peer = peer_.get();
+    setups[i].speaks_for_peer = peer_ != nullptr && i == 0;
+    setups[i].settings = under_way_;
+    setups[i].nodes = &nodes_;
   }
   // Senders come first, receivers last; with as many senders as lcores all do both.
   const std::size_t first_receiver = lcores_.size() - receivers_;
   for (std::size_t p = 0; p < ports_.size(); ++p) {
     for (std::uint16_t s = 0; s < senders_; ++s) {
-      setups[s].transmit.push_back({ports_[p].id(), s});
+      setups[s].transmit.push_back({ports_[p].id(), s, static_cast<std::uint16_t>(p)});
     }
     for (std::uint16_t q = 0; q < ports_[p].receive_queues(); ++q) {
-      setups[first_receiver + (p + q) % receivers_].receive.push_back({ports_[p].id(), q});
+      setups[first_receiver + (p + q) % receivers_].receive.push_back(
+          {ports_[p].id(), q, static_cast<std::uint16_t>(p)});
     }
   }
   for (std::size_t i = 0; i < setups.size(); ++i) {
@@ -267,8 +303,15 @@ std::uint64_t Generator::missed() const {
   return total;
 }
 
+std::size_t Generator::busy_senders(const std::vector<TrafficEntry>& mix) const {
+  const bool by_node =
+      std::ranges::any_of(mix, [](const TrafficEntry& entry) { return goes_by_node(entry.kind); });
+  return by_node ? std::min<std::size_t>(senders_, traffic_.network.nodes) : senders_;
+}
+
 void Generator::start(const RunRequest& request) {
   ++run_;
+  const std::size_t senders = busy_senders(request.mix);
   auto settings = std::make_shared<TrafficSettings>(traffic_);
   settings->mix = request.mix;
   under_way_ = settings;
@@ -277,15 +320,16 @@ void Generator::start(const RunRequest& request) {
   for (std::size_t i = 0; i < engines_.size(); ++i) {
     auto run = std::make_unique<EngineRun>();
     const std::size_t entries = request.mix.size();
-    if (engines_[i]->sends()) {
+    if (i < senders) {
       run->composer = std::make_unique<Composer>(
           *under_way_, nodes_,
-          ComposerPlace{static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(senders_),
+          ComposerPlace{static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(senders),
                         static_cast<std::uint8_t>(run_), request.only_unregistered});
     }
-    run->rate = request.rate.share(senders_);
+    run->rate = request.rate.share(senders);
     if (request.count != 0) {
-      run->count = (request.count + senders_ - 1 - i) / senders_;
+      // What is over goes to the first ones.
+      run->count = request.count / senders + (i < request.count % senders ? 1 : 0);
     }
     if (request.duration.count() != 0) {
       run->duration = request.duration;
@@ -294,7 +338,7 @@ void Generator::start(const RunRequest& request) {
     run->settings = under_way_;
     run->nodes = &nodes_;
     run->sent = SentCounts(entries);
-    run->received = ReceivedCounts(entries, entries * senders_);
+    run->received = ReceivedCounts(entries, entries * senders);
     engines_[i]->prepare(std::move(run));
   }
   command_.prepared.store(run_, std::memory_order_release);
@@ -315,49 +359,9 @@ bool Generator::sending() const {
 }
 
 RunResult Generator::result() const {
-  RunResult result;
-  if (under_way_ == nullptr) {
-    return result;
-  }
-  for (const TrafficEntry& entry : under_way_->mix) {
-    result.entries.emplace_back().entry = entry;
-  }
+  RunResult result(under_way_->mix);
   for (const auto& engine : engines_) {
-    const EngineRun* run = engine->current();
-    if (run == nullptr) {
-      continue;
-    }
-    result.seconds =
-        std::max(result.seconds, static_cast<double>(run->sent.nanoseconds.get()) * 1e-9);
-    const ReceivedCounts& received = run->received;
-    for (std::size_t i = 0; i < result.entries.size(); ++i) {
-      EntryResult& entry = result.entries[i];
-      entry.sent += run->sent.entries[i].packets.get();
-      entry.sent_bytes += run->sent.entries[i].bytes.get();
-      entry.received += received.entries[i].packets.get();
-      entry.received_bytes += received.entries[i].bytes.get();
-      for (std::size_t t = 0; t < entry.by_tunnels.size(); ++t) {
-        entry.by_tunnels[t] += received.entries[i].by_tunnels[t].get();
-      }
-      entry.delay.merge(received.entries[i].delay);
-      entry.variation.merge(received.entries[i].variation);
-    }
-    for (std::size_t s = 0; s < received.streams.size(); ++s) {
-      EntryResult& entry = result.entries[s % result.entries.size()];
-      entry.duplicates += received.streams[s].tracker.duplicates();
-      entry.reordered += received.streams[s].tracker.reordered();
-      entry.too_late += received.streams[s].tracker.too_late();
-    }
-    for (std::size_t i = 0; i < result.acknowledgements.size(); ++i) {
-      result.acknowledgements[i] += received.acknowledgements[i].get();
-    }
-    for (std::size_t i = 0; i < result.icmpv6_errors.size(); ++i) {
-      result.icmpv6_errors[i] += received.icmpv6_errors[i].get();
-    }
-    result.state_acknowledgements += received.state_acknowledgements.get();
-    result.hellos += received.hellos.get();
-    result.stale += received.stale.get();
-    result.other += received.other.get();
+    result.add(engine->current().sent, engine->current().received);
   }
   result.missed = missed() - missed_before_;
   return result;
@@ -368,17 +372,16 @@ RunResult Generator::wait(const std::function<void()>& tick) {
     tick();
     rte_delay_us_sleep(kPollMicroseconds);
   }
-  // Answers count as well as packets; with neither to come the time is short anyway.
   RunResult last = result();
   auto quiet_since = clock_.now();
   const auto arrived = [](const RunResult& result) {
-    std::uint64_t total = result.received() + result.state_acknowledgements;
-    for (const std::uint64_t count : result.acknowledgements) {
-      total += count;
-    }
-    return total;
+    return result.received() + result.state_acknowledgements + result.acknowledged();
   };
-  while (clock_.now() - quiet_since < options_.drain) {
+  // Only where nothing but measured packets is to come is it known that all have.
+  const bool all_measured = std::ranges::all_of(last.entries, [](const EntryResult& entry) {
+    return row_of(entry.entry.kind).nature == Nature::Measured;
+  });
+  while (clock_.now() - quiet_since < options_.drain && !(all_measured && last.lost() == 0)) {
     tick();
     rte_delay_us_sleep(kPollMicroseconds);
     RunResult now = result();
@@ -386,10 +389,6 @@ RunResult Generator::wait(const std::function<void()>& tick) {
       quiet_since = clock_.now();
     }
     last = std::move(now);
-    const bool answers_only = last.measured() == 0;
-    if (!answers_only && last.lost() == 0) {
-      break;
-    }
   }
   return last;
 }

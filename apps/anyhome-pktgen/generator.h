@@ -59,8 +59,11 @@ class Generator {
   using Done = std::expected<void, std::string>;
   Done open_ports();
   Done start_ports();
+  Done start_peer();
   void start_engines();
   [[nodiscard]] std::uint64_t missed() const;
+  // Those that have something to send.
+  [[nodiscard]] std::size_t busy_senders(const std::vector<TrafficEntry>& mix) const;
 
   const Options& options_;
   TrafficSettings traffic_;
@@ -73,6 +76,7 @@ class Generator {
   std::size_t receivers_ = 1;
   std::unique_ptr<dataplane::PacketPool> pool_;
   std::vector<dataplane::Port> ports_;
+  std::unique_ptr<PeerDuty> peer_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::uint32_t run_ = 0;
   std::uint64_t missed_before_ = 0;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/wire/extension.h"
+#include "common/wire/haha.h"
 #include "common/wire/ipv6.h"
 
 namespace anyhome::pktgen {
@@ -41,8 +42,12 @@ void inspect_mobility(ByteView message, const wire::CodePoints& points, Inspecte
     result.seen = Seen::BindingAcknowledgement;
     result.status = byte_at(message, 6);
     result.sequence = load_be16(message.data() + 8);
+    result.lifetime = Lifetime{load_be16(message.data() + 10)};
   } else if (type == points.state_synchronization) {
-    result.seen = Seen::StateAcknowledgement;
+    const auto header = wire::parse_state_synchronization_header(message);
+    const bool acknowledges =
+        header && header->type == static_cast<std::uint8_t>(wire::SsType::Acknowledgement);
+    result.seen = acknowledges ? Seen::StateAcknowledgement : Seen::StateQuestion;
   } else if (type == points.ha_hello) {
     result.seen = Seen::Hello;
   }
@@ -92,6 +97,7 @@ Inspected inspect(ByteView frame, const wire::CodePoints& points) {
   for (std::uint8_t tunnels = 0; tunnels <= kMaxTunnels && rest.size() >= kIpv6HeaderSize;
        ++tunnels) {
     std::uint8_t next = byte_at(rest, offset::kNextHeader);
+    result.packet = rest;
     rest = rest.subspan(kIpv6HeaderSize);
     result.tunnels = tunnels;
     if (next == protocol::kIpv6) {

@@ -8,6 +8,7 @@
 #include "apps/anyhome-pktgen/settings.h"
 #include "common/address.h"
 #include "common/bytes.h"
+#include "common/time.h"
 
 namespace anyhome::pktgen {
 
@@ -16,6 +17,7 @@ enum class Seen : std::uint8_t {
   Marked,
   BindingAcknowledgement,
   StateAcknowledgement,
+  StateQuestion,  // an SS-REQ or an SS-REP
   Hello,
   Icmpv6Error,
   NeighborSolicitation,
@@ -25,11 +27,13 @@ struct Inspected {
   Seen seen = Seen::Other;
   std::uint8_t tunnels = 0;  // around a marked packet
   Mark mark;                 // of a marked packet
-  // Of a Binding Acknowledgement: status, sequence number, whom it is for. Of an ICMPv6 error:
-  // type.
+  // Of a Binding Acknowledgement: status, sequence number, lifetime, whom it is for. Of an ICMPv6
+  // error: type.
   std::uint8_t status = 0;
   std::uint16_t sequence = 0;
+  Lifetime lifetime;
   Ipv6Address node;
+  ByteView packet;  // the innermost, from its IPv6 header on
 };
 
 Inspected inspect(ByteView frame, const wire::CodePoints& points);

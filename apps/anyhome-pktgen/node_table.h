@@ -55,9 +55,12 @@ class NodeTable {
   }
   // RFC 6275 §11.7.3: status 135 tells the last one that was accepted.
   void restart_sequence(std::uint32_t node, std::uint16_t last) {
-    const std::uint32_t state = state_[node].load(std::memory_order_relaxed);
-    state_[node].store((state & 0xffff'0000U) | static_cast<std::uint16_t>(last + 1U),
-                       std::memory_order_relaxed);
+    // The sender may move the node meanwhile; that must not be undone.
+    std::uint32_t state = state_[node].load(std::memory_order_relaxed);
+    while (!state_[node].compare_exchange_weak(
+        state, (state & 0xffff'0000U) | static_cast<std::uint16_t>(last + 1U),
+        std::memory_order_relaxed)) {
+    }
   }
   void move(std::uint32_t node) {
     state_[node].store(state_[node].load(std::memory_order_relaxed) + 0x1'0000U,
@@ -74,6 +77,11 @@ class NodeTable {
   }
   [[nodiscard]] bool registered(std::uint32_t node) const {
     return (registered_[node / 64U].load(std::memory_order_relaxed) >> (node % 64U) & 1U) != 0;
+  }
+  void forget_registered() {
+    for (std::uint32_t i = 0; i < size_ / 64U + 1U; ++i) {
+      registered_[i].store(0, std::memory_order_relaxed);
+    }
   }
   // Of the first so many nodes.
   [[nodiscard]] std::uint32_t registered_among(std::uint32_t nodes) const {

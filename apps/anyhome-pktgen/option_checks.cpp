@@ -8,6 +8,9 @@
 
 namespace anyhome::pktgen {
 
+namespace {
+
+// Which options a kind of traffic cannot do without.
 std::vector<std::string_view> needed_by(Kind kind) {
   switch (kind) {
     case Kind::Correspondent:
@@ -37,27 +40,38 @@ std::vector<std::string_view> needed_by(Kind kind) {
   }
   return {};
 }
-namespace {
+}  // namespace
 
-void check_needs(const Texts& texts, const Draft& draft, Mistakes& mistakes) {
-  std::map<std::string_view, std::string_view> missing;
-  const auto need = [&](Kind kind) {
+std::vector<std::string> missing_for(const std::vector<Kind>& kinds, const Options& options) {
+  std::map<std::string_view, Kind> missing;
+  for (const Kind kind : kinds) {
     for (const std::string_view name : needed_by(kind)) {
-      if (!texts.contains(std::string(name))) {
-        missing.emplace(name, to_string(kind));
+      if (!options.given.contains(name)) {
+        missing.emplace(name, kind);
       }
     }
-  };
-  for (const RequestedTraffic& entry : draft.options.mix) {
-    need(entry.kind);
   }
-  if (draft.options.register_first || draft.options.action == Action::Register) {
-    need(Kind::Register);
-  }
+  std::vector<std::string> mistakes;
   for (const auto& [name, kind] : missing) {
-    mistakes.push_back(fmt::format("--{}: missing; traffic {} needs it", name, kind));
+    mistakes.push_back(fmt::format("--{}: missing; traffic {} needs it", name, to_string(kind)));
   }
-  if (!texts.contains("destination-mac")) {
+  return mistakes;
+}
+
+namespace {
+
+void check_needs(const Options& options, Mistakes& mistakes) {
+  std::vector<Kind> kinds;
+  for (const RequestedTraffic& entry : options.mix) {
+    kinds.push_back(entry.kind);
+  }
+  if (options.register_first || options.action == Action::Register) {
+    kinds.push_back(Kind::Register);
+  }
+  for (const std::string& missing : missing_for(kinds, options)) {
+    mistakes.push_back(missing);
+  }
+  if (!options.given.contains("destination-mac")) {
     mistakes.emplace_back("--destination-mac: missing; give the address of what is under test");
   }
 }
@@ -78,12 +92,37 @@ void check_ranges(const Texts& texts, const Network& network, Mistakes& mistakes
   fits("global-home-address", network.first_global_home.address(), network.global_nodes);
 }
 
+void check_trials(const Options& options, Mistakes& mistakes) {
+  const auto any = [&](auto what) {
+    return std::ranges::any_of(options.mix, what, &RequestedTraffic::kind);
+  };
+  const bool updates =
+      any([](Kind kind) { return row_of(kind).nature != Nature::Bad && is_binding_update(kind); });
+  const bool measured = any([](Kind kind) { return row_of(kind).nature == Nature::Measured; });
+  if (options.action == Action::Ndr && !measured && !updates) {
+    mistakes.emplace_back(
+        "--traffic: nothing of it is expected back, so no rate can pass; add a kind that is "
+        "measured, or Binding Updates");
+  }
+  const auto lifetime = options.traffic.signalling.lifetime.seconds();
+  if (options.action == Action::Run && options.register_first && !updates &&
+      options.duration > lifetime) {
+    mistakes.push_back(fmt::format(
+        "--duration \"{}\": is longer than bindings live ({} s); give more --lifetime, or add "
+        "traffic refresh",
+        static_cast<double>(options.duration.count()) / 1000, lifetime.count()));
+  }
+}
+
 }  // namespace
 
 void complete(const Texts& texts, Draft& draft, Mistakes& mistakes) {
   Options& options = draft.options;
   Network& network = options.traffic.network;
   Signalling& signalling = options.traffic.signalling;
+  if (!options.sweep_nodes.empty()) {
+    network.nodes = std::max(network.nodes, std::ranges::max(options.sweep_nodes));
+  }
   if (options.mix.empty()) {
     options.mix.push_back({});
   }
@@ -120,10 +159,13 @@ void complete(const Texts& texts, Draft& draft, Mistakes& mistakes) {
   if (options.count == 0 && options.duration.count() == 0 && options.action == Action::Run) {
     mistakes.emplace_back("--duration \"0\": there is no end without --count; give one of them");
   }
-  if (!options.sweep_nodes.empty()) {
-    network.nodes = std::max(network.nodes, std::ranges::max(options.sweep_nodes));
+  check_trials(options, mistakes);
+  // Nothing that goes by the clock where the same bytes are wanted.
+  for (const auto& [name, values] : texts) {
+    options.given.insert(name);
   }
-  check_needs(texts, draft, mistakes);
+  options.plays_peer = texts.contains("locator") && texts.contains("peer") && !options.reproducible;
+  check_needs(options, mistakes);
   check_ranges(texts, network, mistakes);
 }
 

@@ -13,8 +13,8 @@ namespace anyhome::pktgen {
 // Options that were given, and their values.
 using Texts = std::map<std::string, std::vector<std::string>, std::less<>>;
 
-// Which options a kind of traffic cannot do without.
-std::vector<std::string_view> needed_by(Kind kind);
+// Options that these kinds of traffic cannot do without and that were not given, a mistake each.
+std::vector<std::string> missing_for(const std::vector<Kind>& kinds, const Options& options);
 // Completes the options of the draft, or says what is wrong with them.
 void complete(const Texts& texts, Draft& draft, Mistakes& mistakes);
 

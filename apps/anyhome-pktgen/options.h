@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <expected>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -69,6 +70,10 @@ struct Options {
   std::chrono::milliseconds trial_time{1'000};
   std::vector<FrameSizes> sweep_sizes;
   std::vector<std::uint32_t> sweep_nodes;
+
+  bool plays_peer = false;  // of a global home agent set
+  // Names of all options that were given: the prompt's `set traffic` counts on them.
+  std::set<std::string, std::less<>> given;
 
   Format format = Format::Table;
   std::string output;  // empty: standard output

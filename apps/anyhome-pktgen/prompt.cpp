@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "apps/anyhome-mn/option_values.h"
+#include "apps/anyhome-pktgen/option_checks.h"
 #include "apps/anyhome-pktgen/values.h"
 
 namespace anyhome::pktgen {
@@ -27,13 +28,12 @@ class Prompt {
 
   int run() {
     say(kPrompt);
-    while (!quit_) {
-      if (!read_some()) {
-        break;
-      }
+    while (!quit_ && !actions_.interrupted()() && read_some()) {
     }
-    generator_.stop();
-    return kDone;
+    if (started_) {
+      stop({});
+    }
+    return failed_ && isatty(STDIN_FILENO) == 0 ? kFailed : kDone;
   }
 
  private:
@@ -58,10 +58,12 @@ class Prompt {
     }
     std::array<char, 512> buffer{};
     const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (count <= 0) {
-      return false;
+    const bool end_of_input = count <= 0;
+    if (!end_of_input) {
+      pending_.append(buffer.data(), static_cast<std::size_t>(count));
+    } else if (!pending_.empty()) {
+      pending_ += '\n';
     }
-    pending_.append(buffer.data(), static_cast<std::size_t>(count));
     for (std::size_t end = pending_.find('\n'); end != std::string::npos && !quit_;
          end = pending_.find('\n')) {
       const std::string line = pending_.substr(0, end);
@@ -71,7 +73,12 @@ class Prompt {
         say(kPrompt);
       }
     }
-    return true;
+    return !end_of_input;
+  }
+
+  void refuse(const std::string& why) {
+    failed_ = true;
+    say(why + "\n");
   }
 
   void obey(const std::string& line) {
@@ -95,13 +102,13 @@ class Prompt {
         return;
       }
     }
-    say(fmt::format("\"{}\": there is no such command; see help\n", text));
+    refuse(fmt::format("\"{}\": there is no such command; see help", text));
   }
 
   template <class T, class Target>
   void set(std::expected<T, std::string> value, Target& target) {
     if (!value) {
-      say(value.error() + "\n");
+      refuse(value.error());
     } else {
       target = *std::move(value);
     }
@@ -109,43 +116,54 @@ class Prompt {
 
   void start(const std::string&) {
     if (generator_.sending()) {
-      return say("is sending already; stop first\n");
+      return refuse("is sending already; stop first");
     }
     auto request = actions_.request();
     if (!request) {
-      return say(request.error() + "\n");
+      return refuse(request.error());
     }
     generator_.start(*request);
     started_ = true;
   }
+  void report() {
+    say(render(describe(actions_.wait(), !options_.reproducible), Format::Table));
+    started_ = false;
+  }
   void stop(const std::string&) {
     if (!started_) {
-      return say("nothing is being sent\n");
+      return refuse("nothing is being sent");
     }
     generator_.stop();
-    say(render(describe(generator_.wait([] {}), true), Format::Table));
-    started_ = false;
+    report();
   }
   void wait(const std::string&) {
     if (!started_ || (options_.count == 0 && options_.duration.count() == 0)) {
-      return say("there is nothing that ends by itself; see set count and set duration\n");
+      return refuse("there is nothing that ends by itself; see set count and set duration");
     }
-    say(render(describe(generator_.wait([] {}), true), Format::Table));
-    started_ = false;
+    report();
   }
   void register_nodes(const std::string&) {
     if (generator_.sending()) {
-      return say("is sending; stop first\n");
+      return refuse("is sending; stop first");
     }
+    // All of them, whoever has been before.
+    generator_.nodes().forget_registered();
     const auto result = actions_.register_nodes(generator_.traffic().network.nodes);
-    say(result ? render(describe(*result), Format::Table) : result.error() + "\n");
+    if (!result) {
+      return refuse(result.error());
+    }
+    say(render(describe(*result), Format::Table));
+    failed_ = failed_ || !result->complete();
   }
   void search(const std::string&) {
     if (generator_.sending()) {
-      return say("is sending; stop first\n");
+      return refuse("is sending; stop first");
     }
-    const auto result = actions_.search();
-    say(result ? render(describe(*result), Format::Table) : result.error() + "\n");
+    const SearchResult result = actions_.search();
+    say(render(describe(result.results), Format::Table));
+    if (result.problem) {
+      refuse(*result.problem);
+    }
   }
   void set_rate(const std::string& text) { set(read_packet_rate(text), options_.rate); }
   void set_frame_size(const std::string& text) {
@@ -156,6 +174,33 @@ class Prompt {
           fmt::format("is larger than --frame-size was ({})", options_.traffic.sizes.name()));
     }
     set(std::move(sizes), generator_.traffic().sizes);
+  }
+  void set_traffic(const std::string& text) {
+    std::istringstream words(text);
+    std::vector<RequestedTraffic> mix;
+    std::vector<Kind> kinds;
+    for (std::string word; words >> word;) {
+      const auto entry = read_traffic(word);
+      if (!entry) {
+        return refuse(entry.error());
+      }
+      mix.push_back(*entry);
+      kinds.push_back(entry->kind);
+    }
+    const auto missing = missing_for(kinds, options_);
+    if (mix.empty() || !missing.empty()) {
+      return refuse(mix.empty() ? "give at least one kind"
+                                : fmt::format("{}", fmt::join(missing, "\n")));
+    }
+    if (const auto placed = generator_.place(mix); !placed) {
+      return refuse(placed.error());
+    }
+    options_.mix = std::move(mix);
+  }
+  void set_nodes(const std::string& text) {
+    // There is room for as many as the options said.
+    set(mobile::read_number<std::uint32_t>(text, 1, generator_.nodes().size()),
+        generator_.traffic().network.nodes);
   }
   void set_order(const std::string& text) { set(read_order(text), generator_.traffic().pattern); }
   void set_count(const std::string& text) {
@@ -180,7 +225,7 @@ class Prompt {
   }
   void help(const std::string&) {
     for (const Command& command : commands()) {
-      say(fmt::format("  {:<32} {}\n", fmt::format("{} {}", command.words, command.argument),
+      say(fmt::format("  {:<38} {}\n", fmt::format("{} {}", command.words, command.argument),
                       command.help));
     }
   }
@@ -192,6 +237,7 @@ class Prompt {
   std::string pending_;
   bool started_ = false;
   bool quit_ = false;
+  bool failed_ = false;
 };
 
 const std::vector<Prompt::Command>& Prompt::commands() {
@@ -203,6 +249,9 @@ const std::vector<Prompt::Command>& Prompt::commands() {
       {"ndr", "", "search for the highest rate that loses no more than --loss", &Prompt::search},
       {"set rate", "PPS|PERCENT%|max", "from the next start on, as all that is set",
        &Prompt::set_rate},
+      {"set traffic", "KIND[=WEIGHT][@DEVICE]...", "all kinds that are to be sent",
+       &Prompt::set_traffic},
+      {"set nodes", "NUMBER", "mobile nodes, no more than --nodes", &Prompt::set_nodes},
       {"set frame-size", "BYTES|imix|...", "", &Prompt::set_frame_size},
       {"set order", "sequential|uniform|zipf[=S]", "", &Prompt::set_order},
       {"set burst", "NUMBER", "", &Prompt::set_burst},

@@ -5,7 +5,8 @@
 
 namespace anyhome::pktgen {
 
-// Until `quit` or the end of the input; the exit code.
+// Until `quit`, the end of the input or an interrupt; the exit code, kFailed when a command of a
+// file could not be carried out.
 int run_prompt(const Options& options, Generator& generator, Actions& actions);
 
 }  // namespace anyhome::pktgen

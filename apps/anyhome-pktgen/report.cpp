@@ -18,6 +18,13 @@ double microseconds(double ticks) { return rounded(ticks * kTickNanoseconds / 10
 // delay variation is that less the shortest.
 void add_delays(Json& row, const EntryResult& entry) {
   const Histogram& delay = entry.delay;
+  if (delay.count() == 0) {
+    for (const char* name : {"min-us", "mean-us", "p50-us", "p90-us", "p99-us", "p99.9-us",
+                             "max-us", "pdv-us", "ipdv-mean-us", "ipdv-max-us"}) {
+      row[name] = Json();
+    }
+    return;
+  }
   const auto percentile = [&](double share) {
     return microseconds(static_cast<double>(delay.percentile(share)));
   };
@@ -152,7 +159,9 @@ Json describe(const RunResult& result, bool with_delays) {
   report["traffic"] = std::move(rows);
   report["binding-acknowledgements"] = statuses(result.acknowledgements);
   report["ss-acknowledgements"] = result.state_acknowledgements;
+  report["ss-questions"] = result.state_questions;
   report["hellos"] = result.hellos;
+  report["neighbor-solicitations"] = result.neighbor_solicitations;
   Json errors = Json::object();
   for (std::size_t type = 0; type < result.icmpv6_errors.size(); ++type) {
     if (result.icmpv6_errors[type] != 0) {
@@ -174,18 +183,24 @@ Json describe(const std::vector<NdrResult>& results) {
     row["nodes"] = result.nodes;
     row["allowed-loss-percent"] = rounded(result.allowed_loss * 100, 1e6);
     row["pps"] = result.pps ? Json(rounded(*result.pps, 1)) : Json();
-    row["gbps"] = result.pps ? Json(result.gigabits) : Json();
+    row["gbps"] = result.pps ? Json(rounded(result.gigabits, 1e6)) : Json();
     row["trials"] = result.trials;
     row["limited-by-sender"] = result.limited_by_sender ? "yes" : "no";
-    const EntryResult nothing;
-    if (result.at_rate) {
-      add_delays(row, *result.at_rate);
-    }
+    row["missed-by-us"] = result.missed;
+    add_delays(row, result.at_rate.value_or(EntryResult{}));
     rows.push_back(std::move(row));
   }
   Json report;
   report["searches"] = std::move(rows);
   return report;
+}
+
+std::string RegistrationResult::to_string() const {
+  std::string text = fmt::format("{} of {} mobile nodes are registered", registered, nodes);
+  if (global_nodes != 0) {
+    text += fmt::format(", {} of {} of the peer's announced", announced, global_nodes);
+  }
+  return text;
 }
 
 Json describe(const RegistrationResult& result) {
@@ -197,6 +212,10 @@ Json describe(const RegistrationResult& result) {
   row["seconds"] = rounded(result.seconds, 1e6);
   row["binding-updates-per-second"] =
       result.seconds <= 0 ? 0 : rounded(static_cast<double>(result.updates) / result.seconds, 1);
+  if (result.global_nodes != 0) {
+    row["global-nodes"] = result.global_nodes;
+    row["announced"] = result.announced;
+  }
   Json report;
   report["registration"] = Json::array({std::move(row)});
   report["binding-acknowledgements"] = statuses(result.acknowledgements);
@@ -226,14 +245,10 @@ std::string progress_line(const RunResult& now, const RunResult& before, double 
   const auto rate = [seconds](std::uint64_t later, std::uint64_t earlier) {
     return seconds <= 0 ? 0.0 : static_cast<double>(later - earlier) / seconds;
   };
-  std::uint64_t acknowledged = 0;
-  for (const std::uint64_t count : now.acknowledgements) {
-    acknowledged += count;
-  }
   return fmt::format(
       "{:.1f} s: sent {} ({:.0f}/s), received {} ({:.0f}/s), acknowledgements {}, missed by us {}",
       now.seconds, now.sent(), rate(now.sent(), before.sent()), now.received(),
-      rate(now.received(), before.received()), acknowledged, now.missed);
+      rate(now.received(), before.received()), now.acknowledged(), now.missed);
 }
 
 }  // namespace anyhome::pktgen

@@ -22,6 +22,7 @@ struct NdrResult {
   double gigabits = 0;  // on the wire, of what was sent
   unsigned trials = 0;
   bool limited_by_sender = false;
+  std::uint64_t missed = 0;            // by our own ports, in all trials
   std::optional<EntryResult> at_rate;  // of the last trial that passed
 };
 
@@ -32,6 +33,13 @@ struct RegistrationResult {
   double seconds = 0;  // of sending, all rounds
   unsigned rounds = 0;
   std::array<std::uint64_t, 256> acknowledgements{};
+  // Those that the peer serves.
+  std::uint32_t global_nodes = 0;
+  std::uint32_t announced = 0;
+
+  [[nodiscard]] bool complete() const { return registered == nodes && announced == global_nodes; }
+  // How far it has come, in words.
+  [[nodiscard]] std::string to_string() const;
 };
 
 // Each an object with one array of rows, "traffic" or "searches", and plain values.

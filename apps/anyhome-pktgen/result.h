@@ -31,12 +31,19 @@ struct EntryResult {
 };
 
 struct RunResult {
+  RunResult() = default;
+  explicit RunResult(const std::vector<TrafficEntry>& mix);
+  // What one sender and receiver has counted, of the same mix.
+  void add(const SentCounts& sent, const ReceivedCounts& received);
+
   double seconds = 0;
   std::vector<EntryResult> entries;
   std::array<std::uint64_t, 256> acknowledgements{};
   std::array<std::uint64_t, 128> icmpv6_errors{};
   std::uint64_t state_acknowledgements = 0;
+  std::uint64_t state_questions = 0;
   std::uint64_t hellos = 0;
+  std::uint64_t neighbor_solicitations = 0;
   std::uint64_t stale = 0;
   std::uint64_t other = 0;
   std::uint64_t missed = 0;  // by our own ports and pool
@@ -57,6 +64,14 @@ struct RunResult {
     }
     return total;
   }
+  // Of Binding Updates, whoever they were for.
+  [[nodiscard]] std::uint64_t updates() const;
+  [[nodiscard]] std::uint64_t acknowledged() const;  // whatever the status
+  [[nodiscard]] std::uint64_t accepted() const;
+  // Everything that a trial is judged by: what is measured, or, of signalling alone, the Binding
+  // Updates and those that were not accepted.
+  [[nodiscard]] std::uint64_t judged() const { return measured() != 0 ? measured() : updates(); }
+  [[nodiscard]] std::uint64_t judged_lost() const;
   [[nodiscard]] double loss() const {
     return measured() == 0 ? 0 : static_cast<double>(lost()) / static_cast<double>(measured());
   }

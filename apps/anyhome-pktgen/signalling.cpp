@@ -104,7 +104,7 @@ Packet state_reply(const TrafficSettings& settings, std::uint32_t first, std::ui
                                                  network.locator));
 }
 
-Packet hello(const TrafficSettings& settings, SequenceNumber sequence, bool request) {
+Packet hello(const TrafficSettings& settings, SequenceNumber sequence) {
   const Network& network = settings.network;
   wire::HaHello message;
   message.sequence = sequence;
@@ -112,12 +112,49 @@ Packet hello(const TrafficSettings& settings, SequenceNumber sequence, bool requ
   message.interval_seconds = 1;
   message.group_id = network.group_id;
   message.active = true;
-  message.request = request;
   message.global = true;
   message.restart_counter = kRestartCounter;
   std::array<std::byte, kMaxMessage> buffer{};
   return between_home_agents(network, wire::write_ha_hello(buffer, message, network.code_points,
                                                            network.peer, network.locator));
+}
+
+Packet answer_state(const TrafficSettings& settings, ByteView packet) {
+  const Network& network = settings.network;
+  const auto header = wire::Ipv6Header::parse(packet);
+  if (!header || header->source != network.locator.address() ||
+      header->destination != network.peer.address() ||
+      packet.size() - wire::kIpv6HeaderSize < header->payload_length) {
+    return {};
+  }
+  const auto checked =
+      wire::check_mobility_header(packet.subspan(wire::kIpv6HeaderSize, header->payload_length),
+                                  header->source, header->destination, network.code_points);
+  if (!checked || checked->type != network.code_points.state_synchronization) {
+    return {};
+  }
+  const auto question = wire::parse_state_synchronization(checked->message, network.code_points);
+  if (!question || question->type == wire::SsType::Acknowledgement) {
+    return {};
+  }
+  wire::StateSynchronization answer;
+  answer.global = true;
+  answer.identifier = question->identifier;
+  if (question->type == wire::SsType::Request) {
+    // The end mark: no home address, and the question's number (rulings §4).
+    answer.type = wire::SsType::Reply;
+    answer.acknowledge = true;
+    answer.bindings.emplace_back().sequence = {question->identifier};
+  } else {
+    answer.type = wire::SsType::Acknowledgement;
+    for (const auto& binding : question->bindings) {
+      answer.statuses.push_back({wire::SsStatus::Success, binding.home_address});
+    }
+  }
+  std::array<std::byte, kMaxMessage> buffer{};
+  return between_home_agents(
+      network, wire::write_state_synchronization(buffer, answer, network.code_points, network.peer,
+                                                 network.locator));
 }
 
 }  // namespace anyhome::pktgen

@@ -21,7 +21,11 @@ Packet binding_update(const TrafficSettings& settings, Kind kind, std::uint32_t 
 // An SS-REP with `bindings_per_message` bindings, from number `first` on, round and round.
 Packet state_reply(const TrafficSettings& settings, std::uint32_t first, std::uint16_t identifier,
                    WallTime now);
-// An HA-HELLO, valid for 30 s; it asks for an answer when `request`.
-Packet hello(const TrafficSettings& settings, SequenceNumber sequence, bool request);
+// An HA-HELLO, valid for 30 s. It asks for nothing: so it counts as the answer to one, and the link
+// is up (rulings §1).
+Packet hello(const TrafficSettings& settings, SequenceNumber sequence);
+// What a peer answers to a State Synchronization message for it: to an SS-REQ that it has told all
+// it has, to an SS-REP a status for each of its bindings. Empty: it says nothing.
+Packet answer_state(const TrafficSettings& settings, ByteView packet);
 
 }  // namespace anyhome::pktgen

@@ -94,4 +94,14 @@ constexpr bool is_binding_update(Kind kind) {
          kind == Kind::BadChecksum || kind == Kind::BadAuthenticator;
 }
 
+// Over a HAHA link, or about one.
+constexpr bool is_haha(Kind kind) {
+  return kind == Kind::HahaIn || kind == Kind::HahaOut || kind == Kind::SsReply;
+}
+
+// Each sender has its own mobile nodes for it.
+constexpr bool goes_by_node(Kind kind) {
+  return kind != Kind::HahaOut && kind != Kind::SsReply && kind != Kind::Pcap;
+}
+
 }  // namespace anyhome::pktgen
