@@ -11,6 +11,9 @@ constexpr std::size_t kLargestSignalling = 2048 + 40 + 18;
 // A care-of address that is another node's for sure: of the move before the first.
 constexpr std::uint64_t kNobodysCareOf = std::uint64_t{0xffff} << kMoveShift;
 
+// How many silent nodes are passed over, before one speaks all the same.
+constexpr unsigned kMaxPicks = 64;
+
 }  // namespace
 
 Composer::Composer(const TrafficSettings& settings, NodeTable& nodes, const ComposerPlace& place)
@@ -37,6 +40,7 @@ Composer::Composer(const TrafficSettings& settings, NodeTable& nodes, const Comp
       largest_ = std::max(largest_, kLargestSignalling);
     }
     weights_ += entry.weight;
+    moves_ = moves_ || entry.kind == Kind::Move;
     streams_.push_back(std::move(stream));
   }
   for (const auto& frame : settings.pcap_frames) {
@@ -78,7 +82,13 @@ std::size_t Composer::compose_data(Stream& stream, std::byte* to, std::uint32_t 
   if (own_nodes_ == 0 && !global) {
     return 0;
   }
-  const std::uint64_t picked = stream.pattern.next(random_);
+  std::uint64_t picked = stream.pattern.next(random_);
+  // A mobile node that has moved is silent until its Binding Update is acknowledged.
+  for (unsigned tries = 0; moves_ && stream.entry.kind == Kind::ReverseTunnel &&
+                           nodes_.moving(own_node(picked)) && tries < kMaxPicks;
+       ++tries) {
+    picked = stream.pattern.next(random_);
+  }
   const std::uint32_t node = global ? static_cast<std::uint32_t>(picked) : own_node(picked);
   Endpoints endpoints;
   endpoints.home = node + lower_half(global ? network.first_global_home.address()
@@ -123,6 +133,9 @@ std::size_t Composer::compose_update(Stream& stream, std::span<std::byte> to, Wa
   // What is refused must not use up the numbers of what is not.
   const SequenceNumber sequence{row_of(kind).nature == Nature::Bad ? std::uint16_t{0}
                                                                    : nodes_.take_sequence(node)};
+  if (kind == Kind::Move) {
+    nodes_.set_moving(node);
+  }
   return put(stream, to,
              binding_update(settings_, kind, node, nodes_.care_of_steps(node), sequence, now));
 }

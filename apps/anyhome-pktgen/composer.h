@@ -69,6 +69,7 @@ class Composer {
   std::vector<Stream> streams_;
   std::uint64_t weights_ = 0;
   std::uint32_t own_nodes_ = 0;
+  bool moves_ = false;  // somebody does
   std::size_t largest_ = 0;
 };
 

@@ -258,6 +258,7 @@ void Engine::take_acknowledgement(const Inspected& seen) {
   const auto status = static_cast<wire::BindingStatus>(seen.status);
   if (wire::is_accepted(status)) {
     run_->nodes->set_registered(static_cast<std::uint32_t>(node));
+    run_->nodes->set_accepted(static_cast<std::uint32_t>(node), seen.sequence);
   } else if (status == wire::BindingStatus::SequenceOutOfWindow) {
     run_->nodes->restart_sequence(static_cast<std::uint32_t>(node), seen.sequence);
   }

@@ -263,6 +263,10 @@ std::expected<std::vector<TrafficEntry>, std::string> Generator::place(
     }
     placed.push_back({wanted.kind, wanted.weight, static_cast<std::uint16_t>(port)});
   }
+  if (placed.size() * senders_ > kMaxStreams) {
+    return std::unexpected(fmt::format("--traffic: {} kinds of {} senders are more than {} streams",
+                                       placed.size(), senders_, kMaxStreams));
+  }
   return placed;
 }
 
@@ -351,6 +355,10 @@ void Generator::start(const RunRequest& request) {
 }
 
 void Generator::stop() { command_.stop.store(true); }
+
+void Generator::rest(std::chrono::milliseconds time) const {
+  rte_delay_us_sleep(static_cast<unsigned>(std::chrono::microseconds(time).count()));
+}
 
 bool Generator::sending() const {
   return std::ranges::any_of(engines_, [this](const auto& engine) {

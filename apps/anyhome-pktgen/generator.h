@@ -45,6 +45,8 @@ class Generator {
   void start(const RunRequest& request);
   void stop();
   [[nodiscard]] bool sending() const;
+  // Nothing new is sent for so long.
+  void rest(std::chrono::milliseconds time) const;
   // As far as it has come; the whole when all is sent and what was to come back had its time.
   [[nodiscard]] RunResult result() const;
   // Until all has been sent and, unless it was told to stop, has come back or is late; `tick` is

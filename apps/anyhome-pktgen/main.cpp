@@ -13,6 +13,7 @@
 #include "apps/anyhome-pktgen/actions.h"
 #include "apps/anyhome-pktgen/generator.h"
 #include "apps/anyhome-pktgen/options.h"
+#include "apps/anyhome-pktgen/signalling.h"
 
 namespace anyhome::pktgen {
 namespace {
@@ -50,6 +51,15 @@ Arguments split(int argc, char** argv) {
     arguments.own = {arguments.eal[1] == "-h" ? "--help" : arguments.eal[1]};
   }
   return arguments;
+}
+
+int print_mobile_nodes(const Options& options) {
+  std::string lines;
+  for (std::uint32_t node = 0; node < options.traffic.network.nodes; ++node) {
+    lines += mobile_nodes_line(options.traffic, node) + "\n";
+  }
+  const auto done = write_report(options, lines);
+  return done ? kDone : fail(done.error());
 }
 
 int start(const Options& options, std::vector<std::string> eal) {
@@ -92,7 +102,11 @@ int run(int argc, char** argv) {
     fmt::print("{}", information->text);
     return kDone;
   }
-  const int result = start(std::get<Options>(*parsed), arguments.eal);
+  const auto& options = std::get<Options>(*parsed);
+  if (options.action == Action::MobileNodes) {
+    return print_mobile_nodes(options);
+  }
+  const int result = start(options, arguments.eal);
   rte_eal_cleanup();
   return result;
 }

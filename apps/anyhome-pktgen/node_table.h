@@ -1,7 +1,8 @@
-// What is known of each mobile node: its sequence number, where it is, whether it is registered.
+// What is known of each mobile node: its sequence number, where it is, whether it is registered,
+// and whether it waits for the acknowledgement of a move.
 //
 // The sender that owns a node writes, the receivers write what acknowledgements tell; relaxed
-// atomics, because nothing else hangs on either. 4 bytes and a bit a node.
+// atomics, because nothing else hangs on either. 4 bytes and two bits a node.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,8 @@ class NodeTable {
   NodeTable(std::uint32_t nodes, std::uint16_t first_sequence)
       : size_(nodes),
         state_(std::make_unique<std::atomic<std::uint32_t>[]>(nodes)),
-        registered_(std::make_unique<std::atomic<std::uint64_t>[]>(nodes / 64U + 1U)) {
+        registered_(std::make_unique<std::atomic<std::uint64_t>[]>(nodes / 64U + 1U)),
+        moving_(std::make_unique<std::atomic<std::uint64_t>[]>(nodes / 64U + 1U)) {
     for (std::uint32_t i = 0; i < nodes; ++i) {
       state_[i].store(first_sequence, std::memory_order_relaxed);
     }
@@ -72,6 +74,23 @@ class NodeTable {
     return (moves << kMoveShift) + node;
   }
 
+  // After the sequence number of the move's Binding Update has been taken, so that the
+  // acknowledgement of an earlier one does not end it.
+  void set_moving(std::uint32_t node) {
+    moving_[node / 64U].fetch_or(1ULL << (node % 64U), std::memory_order_relaxed);
+  }
+  // Neither its old care-of address nor the new one is sure to be the one that is registered.
+  [[nodiscard]] bool moving(std::uint32_t node) const {
+    return (moving_[node / 64U].load(std::memory_order_relaxed) >> (node % 64U) & 1U) != 0;
+  }
+  // The Binding Update with this number has been accepted.
+  void set_accepted(std::uint32_t node, std::uint16_t sequence) {
+    const auto next = static_cast<std::uint16_t>(state_[node].load(std::memory_order_relaxed));
+    if (next == static_cast<std::uint16_t>(sequence + 1U) && moving(node)) {
+      moving_[node / 64U].fetch_and(~(1ULL << (node % 64U)), std::memory_order_relaxed);
+    }
+  }
+
   void set_registered(std::uint32_t node) {
     registered_[node / 64U].fetch_or(1ULL << (node % 64U), std::memory_order_relaxed);
   }
@@ -96,6 +115,7 @@ class NodeTable {
   std::uint32_t size_;
   std::unique_ptr<std::atomic<std::uint32_t>[]> state_;
   std::unique_ptr<std::atomic<std::uint64_t>[]> registered_;
+  std::unique_ptr<std::atomic<std::uint64_t>[]> moving_;
 };
 
 }  // namespace anyhome::pktgen

@@ -61,6 +61,15 @@ std::vector<std::string> missing_for(const std::vector<Kind>& kinds, const Optio
 namespace {
 
 void check_needs(const Options& options, Mistakes& mistakes) {
+  if (options.action == Action::MobileNodes) {
+    // Nothing is sent.
+    for (const char* name : {"home-address", "key"}) {
+      if (!options.given.contains(name)) {
+        mistakes.push_back(fmt::format("--{}: missing; mobile-nodes needs it", name));
+      }
+    }
+    return;
+  }
   std::vector<Kind> kinds;
   for (const RequestedTraffic& entry : options.mix) {
     kinds.push_back(entry.kind);

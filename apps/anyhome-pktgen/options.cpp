@@ -44,7 +44,9 @@ std::string help_text() {
           "  run        send, and say what came back (what happens without an action)\n"
           "  register   register all mobile nodes, and say how fast\n"
           "  ndr        search for the highest rate that loses no more than --loss\n"
-          "  prompt     take commands from standard input; `help` lists them\n\n"
+          "  prompt     take commands from standard input; `help` lists them\n"
+          "  mobile-nodes\n"
+          "             print a mobile-nodes-file for anyhomed, with --key in each line\n\n"
           "Kinds of traffic:\n";
   for (const KindRow& row : kKinds) {
     text << fmt::format("  {:<18} {}\n", row.name, row.help);
@@ -151,10 +153,12 @@ std::expected<std::variant<Options, Information>, Mistakes> parse_options(
   }
   Draft draft;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    const auto action = mobile::read_choice<Action>(words[i], {{"run", Action::Run},
-                                                               {"register", Action::Register},
-                                                               {"ndr", Action::Ndr},
-                                                               {"prompt", Action::Prompt}});
+    const auto action =
+        mobile::read_choice<Action>(words[i], {{"run", Action::Run},
+                                               {"register", Action::Register},
+                                               {"ndr", Action::Ndr},
+                                               {"prompt", Action::Prompt},
+                                               {"mobile-nodes", Action::MobileNodes}});
     if (i != 0 || !action) {
       mistakes.push_back(
           fmt::format("\"{}\": {}", words[i], i != 0 ? "is one action too many" : action.error()));

@@ -19,6 +19,7 @@ enum class Action : std::uint8_t {
   Register,
   Ndr,
   Prompt,
+  MobileNodes,
 };
 
 enum class Format : std::uint8_t {

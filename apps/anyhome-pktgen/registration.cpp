@@ -6,6 +6,12 @@
 #include "apps/anyhome-pktgen/actions.h"
 
 namespace anyhome::pktgen {
+namespace {
+
+// Before the second round, then twice as long each time: what is under test may have just started.
+constexpr std::chrono::milliseconds kFirstPause{100};
+
+}  // namespace
 
 std::expected<RunRequest, std::string> Actions::request_of(Kind kind, std::string_view port) const {
   RunRequest request;
@@ -39,7 +45,11 @@ std::expected<RegistrationResult, std::string> Actions::register_nodes(std::uint
   request->only_unregistered = true;
   const std::uint32_t before = std::exchange(generator_.traffic().network.nodes, nodes);
   total.registered = generator_.nodes().registered_among(nodes);
+  auto pause = kFirstPause;
   while (total.registered != nodes && total.rounds < options_.register_rounds && !interrupted_()) {
+    if (total.rounds != 0) {
+      generator_.rest(std::exchange(pause, 2 * pause));
+    }
     const RunResult result = run(*request);
     ++total.rounds;
     total.updates += result.sent();

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "apps/anyhome-mn/packets.h"
 #include "apps/anyhome-pktgen/node_table.h"
 #include "common/wire/haha.h"
@@ -21,13 +23,6 @@ constexpr std::uint32_t kRestartCounter = 1;
 // The checksum of the Mobility Header, behind the Home Address option's header.
 constexpr std::size_t kMobilityChecksumAt = wire::kIpv6HeaderSize + 24 + 4;
 
-std::string identifier_of(const std::string& pattern, std::uint32_t node) {
-  const std::size_t at = pattern.find("{}");
-  return at == std::string::npos
-             ? pattern
-             : pattern.substr(0, at) + std::to_string(node) + pattern.substr(at + 2);
-}
-
 // Between two locators nothing stands before the Mobility Header.
 Packet between_home_agents(const Network& network, ByteView message) {
   wire::Ipv6Header header;
@@ -43,6 +38,26 @@ Packet between_home_agents(const Network& network, ByteView message) {
 }
 
 }  // namespace
+
+std::string identifier_of(const std::string& pattern, std::uint32_t node) {
+  const std::size_t at = pattern.find("{}");
+  return at == std::string::npos
+             ? pattern
+             : pattern.substr(0, at) + std::to_string(node) + pattern.substr(at + 2);
+}
+
+std::string mobile_nodes_line(const TrafficSettings& settings, std::uint32_t node) {
+  const mobile::Security& security = *settings.signalling.security;
+  std::string line = fmt::format(
+      "{},{},", counted_on(settings.network.first_home.address(), node).to_string(), security.spi);
+  for (const std::byte octet : security.key) {
+    line += fmt::format("{:02x}", std::to_integer<unsigned>(octet));
+  }
+  if (settings.signalling.identifier) {
+    line += "," + identifier_of(*settings.signalling.identifier, node);
+  }
+  return line;
+}
 
 Packet binding_update(const TrafficSettings& settings, Kind kind, std::uint32_t node,
                       std::uint64_t care_of_steps, SequenceNumber sequence, WallTime now) {

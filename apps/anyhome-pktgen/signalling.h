@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "apps/anyhome-pktgen/settings.h"
@@ -13,6 +14,11 @@
 namespace anyhome::pktgen {
 
 using Packet = std::vector<std::byte>;
+
+// "{}" in the pattern becomes the node's number.
+std::string identifier_of(const std::string& pattern, std::uint32_t node);
+// A line of anyhomed's mobile-nodes-file; the settings have a key.
+std::string mobile_nodes_line(const TrafficSettings& settings, std::uint32_t node);
 
 // `kind` says what is wrong with it, or nothing.
 Packet binding_update(const TrafficSettings& settings, Kind kind, std::uint32_t node,
