@@ -7,6 +7,7 @@
 #include "apps/anyhome-mn/authentication.h"
 #include "apps/anyhome-pktgen/inspect.h"
 #include "apps/anyhome-pktgen/pcap_file.h"
+#include "apps/anyhome-pktgen/signalling.h"
 #include "common/checksum.h"
 #include "common/wire/haha.h"
 #include "common/wire/ipv6.h"
@@ -236,40 +237,181 @@ TEST_CASE("registration leaves out who is registered, and has an end", "[pktgen]
   CHECK(nodes.registered_among(50) == 50);
 }
 
-TEST_CASE("a peer says HELLO once a second, and SS-REPs", "[pktgen]") {
-  const TrafficSettings settings = settings_of(Kind::SsReply);
+namespace {
+
+// A message of the home agent set in a packet between two locators.
+Frame between(const Locator& from, const Locator& to, ByteView message) {
+  wire::Ipv6Header header;
+  header.next_header = wire::protocol::kMobility;
+  header.payload_length = static_cast<std::uint16_t>(message.size());
+  header.source = from.address();
+  header.destination = to.address();
+  Frame packet(wire::kIpv6HeaderSize + message.size());
+  Writer writer(packet);
+  header.write(writer);
+  writer.bytes(message);
+  return packet;
+}
+
+Frame state_packet(const TrafficSettings& settings, const wire::StateSynchronization& message) {
   const Network& network = settings.network;
-  NodeTable nodes(1, 1);
-  Composer composer(settings, nodes, {});
+  std::array<std::byte, 2048> buffer{};
+  return between(network.locator, network.peer,
+                 wire::write_state_synchronization(buffer, message, network.code_points,
+                                                   network.locator, network.peer));
+}
+
+wire::StateSynchronization take_state(const Network& network, ByteView packet) {
+  const auto header = wire::Ipv6Header::parse(packet);
+  REQUIRE(header);
+  CHECK(header->source == network.peer.address());
+  CHECK(header->destination == network.locator.address());
+  const auto checked =
+      wire::check_mobility_header(packet.subspan(wire::kIpv6HeaderSize), header->source,
+                                  header->destination, network.code_points);
+  REQUIRE(checked);
+  const auto message = wire::parse_state_synchronization(checked->message, network.code_points);
+  REQUIRE(message);
+  return *message;
+}
+
+}  // namespace
+
+TEST_CASE("a peer's SS-REPs tell all that it serves, under identifiers of their own", "[pktgen]") {
+  const TrafficSettings settings = settings_of(Kind::SsReply);
   std::set<std::string> homes;
-  unsigned hellos = 0;
-  for (int i = 0; i < 30; ++i) {
-    Frame frame(composer.largest());
-    frame.resize(composer.compose(frame, 0, kThen + i * std::chrono::milliseconds(100)).size);
-    const Layers layers = take_apart(frame);
-    CHECK(layers.outer.source == network.peer.address());
-    const auto checked = wire::check_mobility_header(layers.payload, layers.outer.source,
-                                                     layers.outer.destination, network.code_points);
-    REQUIRE(checked);
-    if (checked->type == network.code_points.ha_hello) {
-      const auto hello = wire::parse_ha_hello(checked->message, network.code_points);
-      REQUIRE(hello);
-      CHECK(hello->sequence.value == ++hellos);
-      CHECK(hello->global);
-      continue;
+  std::set<std::uint16_t> identifiers;
+  for (std::uint32_t sender = 0; sender < 2; ++sender) {
+    for (const Frame& frame : compose(settings, 15, {sender, 2, 0, false})) {
+      const auto message = take_state(settings.network, ByteView(frame).subspan(kEthernet));
+      CHECK(message.type == wire::SsType::Reply);
+      CHECK(message.acknowledge);
+      CHECK(message.bindings.size() == 19);
+      for (const auto& binding : message.bindings) {
+        homes.insert(binding.home_address.to_string());
+      }
+      identifiers.insert(message.identifier);
+      CHECK(frame.size() <= kEthernet + 1280);
     }
-    const auto message = wire::parse_state_synchronization(checked->message, network.code_points);
-    REQUIRE(message);
-    CHECK(message->type == wire::SsType::Reply);
-    CHECK(message->acknowledge);
-    CHECK(message->bindings.size() == 19);
-    for (const auto& binding : message->bindings) {
-      homes.insert(binding.home_address.to_string());
-    }
-    CHECK(frame.size() <= kEthernet + 1280);
   }
-  CHECK(hellos == 3);
   CHECK(homes.size() == 50);
+  CHECK(identifiers.size() == 30);
+}
+
+TEST_CASE("a peer's HELLO asks for nothing", "[pktgen]") {
+  TrafficSettings settings = settings_of(Kind::SsReply);
+  settings.network.group_id = 9;
+  const Network& network = settings.network;
+  const Frame packet = hello(settings, SequenceNumber{77});
+  const auto checked = wire::check_mobility_header(ByteView(packet).subspan(wire::kIpv6HeaderSize),
+                                                   network.peer.address(),
+                                                   network.locator.address(), network.code_points);
+  REQUIRE(checked);
+  const auto message = wire::parse_ha_hello(checked->message, network.code_points);
+  REQUIRE(message);
+  CHECK(message->sequence.value == 77);
+  CHECK(message->group_id == 9);
+  CHECK(message->global);
+  CHECK(message->active);
+  CHECK_FALSE(message->request);
+}
+
+TEST_CASE("a peer answers an SS-REQ with its end mark, an SS-REP with statuses", "[pktgen]") {
+  const TrafficSettings settings = settings_of(Kind::HahaOut);
+  wire::StateSynchronization question;
+  question.type = wire::SsType::Request;
+  question.global = true;
+  question.identifier = 5;
+  Frame packet = state_packet(settings, question);
+  const auto end = take_state(settings.network, answer_state(settings, packet));
+  CHECK(end.type == wire::SsType::Reply);
+  REQUIRE(end.bindings.size() == 1);
+  CHECK(end.bindings[0].home_address == HomeAddress{});
+  CHECK(end.bindings[0].sequence.value == 5);
+
+  Frame frame(kEthernet);
+  store_be16(frame.data() + 12, 0x86dd);
+  frame.insert(frame.end(), packet.begin(), packet.end());
+  const Inspected seen = inspect(frame, settings.network.code_points);
+  CHECK(seen.seen == Seen::StateQuestion);
+  CHECK(Frame(seen.packet.begin(), seen.packet.end()) == packet);
+
+  question.type = wire::SsType::Reply;
+  for (int i = 0; i < 2; ++i) {
+    auto& binding = question.bindings.emplace_back();
+    binding.home_address = HomeAddress(counted_on(address("2001:db8:0:1::1:0"), std::uint64_t(i)));
+    binding.lifetime = Lifetime{10};
+    binding.timestamp = Timestamp::from(kThen);
+  }
+  packet = state_packet(settings, question);
+  const auto told = take_state(settings.network, answer_state(settings, packet));
+  CHECK(told.type == wire::SsType::Acknowledgement);
+  CHECK(told.identifier == 5);
+  REQUIRE(told.statuses.size() == 2);
+  CHECK(told.statuses[1].home_address == question.bindings[1].home_address);
+  CHECK(told.statuses[1].status == wire::SsStatus::Success);
+
+  // What is broken, an acknowledgement, or a stranger's gets no answer.
+  Frame broken = packet;
+  broken.back() ^= std::byte{1};
+  CHECK(answer_state(settings, broken).empty());
+  for (std::size_t size = 0; size < packet.size(); ++size) {
+    CHECK(answer_state(settings,
+                       Frame(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(size)))
+              .empty());
+  }
+  question.type = wire::SsType::Acknowledgement;
+  question.bindings.clear();
+  question.statuses = {{wire::SsStatus::Success, HomeAddress{}}};
+  CHECK(answer_state(settings, state_packet(settings, question)).empty());
+  TrafficSettings elsewhere = settings;
+  elsewhere.network.locator = Locator(address("2001:db8:a9::1"));
+  CHECK(answer_state(elsewhere, packet).empty());
+}
+
+TEST_CASE("a mobile node that moves is silent until its Binding Update is accepted", "[pktgen]") {
+  NodeTable nodes(4, 1);
+  nodes.move(2);
+  const std::uint16_t sequence = nodes.take_sequence(2);
+  nodes.set_moving(2);
+  const auto speaks = [&nodes](std::initializer_list<TrafficEntry> mix) {
+    TrafficSettings settings = settings_of(mix);
+    settings.network.nodes = 4;
+    Composer composer(settings, nodes, {});
+    std::set<std::string> speakers;
+    for (int i = 0; i < 8; ++i) {
+      Frame frame(composer.largest());
+      frame.resize(composer.compose(frame, 0, kThen).size);
+      speakers.insert(take_apart(frame).inner->source.to_string());
+    }
+    return speakers.contains("2001:db8:0:1::1:2");
+  };
+  const TrafficEntry data{Kind::ReverseTunnel, 1'000'000, 0};
+  const TrafficEntry moves{Kind::Move, 1, 0};
+  CHECK_FALSE(speaks({data, moves}));
+  nodes.set_accepted(2, static_cast<std::uint16_t>(sequence - 1U));  // an earlier one
+  CHECK_FALSE(speaks({data, moves}));
+  nodes.set_accepted(2, sequence);
+  CHECK(speaks({data, moves}));
+}
+
+TEST_CASE("where all are silent, one speaks all the same", "[pktgen]") {
+  TrafficSettings settings = settings_of({{Kind::ReverseTunnel, 1'000'000, 0}, {Kind::Move, 1, 0}});
+  settings.network.nodes = 1;
+  NodeTable nodes(1, 1);
+  nodes.take_sequence(0);
+  nodes.set_moving(0);
+  Composer composer(settings, nodes, {});
+  Frame frame(composer.largest());
+  CHECK(composer.compose(frame, 0, kThen).size != 0);
+}
+
+TEST_CASE("a line of a mobile-nodes-file", "[pktgen]") {
+  TrafficSettings settings = settings_of(Kind::Register);
+  use_key(settings);
+  settings.signalling.identifier = "mn{}@example.net";
+  CHECK(mobile_nodes_line(settings, 3) ==
+        "2001:db8:0:1::1:3,300,55555555555555555555555555555555,mn3@example.net");
 }
 
 TEST_CASE("bad packets are bad in one way each", "[pktgen]") {

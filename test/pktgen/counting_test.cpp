@@ -7,6 +7,7 @@
 #include "apps/anyhome-pktgen/histogram.h"
 #include "apps/anyhome-pktgen/ndr.h"
 #include "apps/anyhome-pktgen/pattern.h"
+#include "apps/anyhome-pktgen/result.h"
 #include "apps/anyhome-pktgen/schedule.h"
 #include "apps/anyhome-pktgen/sequence_tracker.h"
 
@@ -301,4 +302,36 @@ TEST_CASE("a rate has to pass each of its repeats", "[pktgen]") {
     search.record({500'500, 1000, 0});
   }
   CHECK(search.found() == 500'500);
+}
+
+TEST_CASE("a trial is judged by what is measured, else by acknowledgements", "[pktgen]") {
+  RunResult result({{Kind::Correspondent, 1, 0}, {Kind::Refresh, 1, 0}, {Kind::BadChecksum, 1, 0}});
+  SentCounts sent(3);
+  ReceivedCounts received(3, 3);
+  sent.entries[0].packets.add(10);
+  sent.entries[1].packets.add(8);
+  sent.entries[2].packets.add(5);
+  sent.nanoseconds.set(2'000'000'000);
+  for (std::uint32_t number = 0; number < 9; ++number) {
+    received.count({0, 0, number, 0}, 1, 118, 1);
+  }
+  received.count({0, 0, 4, 0}, 1, 118, 1);  // twice
+  received.acknowledgements[0].add(5);
+  received.acknowledgements[1].add(1);    // accepted, too
+  received.acknowledgements[135].add(2);  // refused
+  result.add(sent, received);
+  CHECK(result.entries[0].received == 10);
+  CHECK(result.entries[0].duplicates == 1);
+  CHECK(result.judged() == 10);
+  CHECK(result.judged_lost() == 1);
+  CHECK(result.updates() == 8);
+  CHECK(result.acknowledged() == 8);
+  CHECK(result.accepted() == 6);
+  CHECK(result.per_second(result.sent()) == 11.5);
+  // Another sender and receiver adds to it.
+  result.add(sent, ReceivedCounts(3, 3));
+  CHECK(result.judged_lost() == 11);
+  result.entries.erase(result.entries.begin());
+  CHECK(result.judged() == 16);
+  CHECK(result.judged_lost() == 10);
 }
