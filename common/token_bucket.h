@@ -14,7 +14,8 @@ class TokenBucket {
   constexpr TokenBucket(std::uint32_t rate_per_second, std::uint32_t burst)
       : rate_(rate_per_second),
         capacity_(std::int64_t{burst} * kUnitsPerToken),
-        level_(capacity_) {}
+        level_(capacity_),
+        enough_(rate_ == 0 ? 0 : capacity_ / rate_ + 1) {}
 
   constexpr bool take(Instant now) {
     refill(now);
@@ -35,14 +36,14 @@ class TokenBucket {
     if (elapsed <= 0 || rate_ == 0) {
       return;
     }
-    // More than the time to fill the bucket is not worth counting, and could overflow.
-    const std::int64_t enough = capacity_ / rate_ + 1;
-    level_ = std::min(capacity_, level_ + std::min(elapsed, enough) * rate_);
+    level_ = std::min(capacity_, level_ + std::min(elapsed, enough_) * rate_);
   }
 
   std::int64_t rate_;
   std::int64_t capacity_;
   std::int64_t level_;
+  // More than the time to fill the bucket is not worth counting, and could overflow.
+  std::int64_t enough_;
   Instant last_{};
 };
 

@@ -86,7 +86,10 @@ bool Pipeline<Env>::may_be_answered(const W& work, std::uint8_t type, std::uint8
   if (*destination_of(work) == kMulticast && !multicast_allowed) {
     return false;
   }
-  return !wire::may_be_icmpv6_error(ByteView(work.ip, work.contiguous));
+  // What floods are made of need not be walked through.
+  const std::uint8_t next_header = next_header_of(work);
+  return next_header == wire::protocol::kUdp || next_header == wire::protocol::kTcp ||
+         !wire::may_be_icmpv6_error(ByteView(work.ip, work.contiguous));
 }
 
 template <Environment Env>
