@@ -97,7 +97,7 @@ struct PeerState {
   std::uint8_t round = 0;
   bool dump_finished = false;  // its end mark has come, in its epoch and our life
   std::optional<Instant> last_reply;
-  Instant repeats_from{};  // the next repetitions, when many were due at once
+  Instant repeats_from{};             // the next repetitions, when many were due at once
   std::uint16_t last_identifier = 0;  // of its SS-REPs
   Digest digest;                      // of what we hold of it
   // Buckets that differed in the last HELLO that told of them.

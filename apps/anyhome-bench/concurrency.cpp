@@ -77,8 +77,7 @@ std::optional<Scaling> measure_workers(World& world, Path path, unsigned rounds,
     core.wait();
     if (round != 0) {
       result.alone.add(alone.cycles, alone.quiet);
-      result.together.add(std::max(of_one.cycles, of_other.cycles),
-                          of_one.quiet && of_other.quiet);
+      result.together.add(std::max(of_one.cycles, of_other.cycles), of_one.quiet && of_other.quiet);
     }
   }
   return result;
@@ -123,9 +122,8 @@ std::optional<Churn> measure_churn(World& world, unsigned rounds, std::uint64_t 
       result.changing.add(changing.cycles, changing.quiet);
     }
   }
-  result.changes_per_second =
-      static_cast<double>(changes) * static_cast<double>(rte_get_tsc_hz()) /
-      static_cast<double>(ticks);
+  result.changes_per_second = static_cast<double>(changes) * static_cast<double>(rte_get_tsc_hz()) /
+                              static_cast<double>(ticks);
   return result;
 }
 

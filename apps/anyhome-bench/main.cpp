@@ -33,9 +33,8 @@ bool wanted(const Options& options, std::string_view name) {
 
 bool wants_paths(const Options& options) {
   return std::ranges::any_of(kPaths, [&](Path path) { return wanted(options, name_of(path)); }) ||
-         std::ranges::any_of(kReferences, [&](Reference reference) {
-           return wanted(options, name_of(reference));
-         });
+         std::ranges::any_of(
+             kReferences, [&](Reference reference) { return wanted(options, name_of(reference)); });
 }
 
 // Paths and references in turn, round by round: what slows one down slows down its neighbours.
@@ -129,7 +128,8 @@ void bench_churn(const Options& options, Values& values) {
     }
     const double more = 100 * (*changing / *still - 1);
     fmt::print(
-        "{:>9}  {:.0f} changes per second cost {:.1f} % more cycles per packet (must 15), no packet "
+        "{:>9}  {:.0f} changes per second cost {:.1f} % more cycles per packet (must 15), no "
+        "packet "
         "lost  {}\n",
         size, churn->changes_per_second, more, more <= 15 ? "met" : "missed");
     values[fmt::format("{}-churn-percent", size)] = more;
@@ -140,7 +140,8 @@ void bench(const Options& options) {
   const Values before = options.against.empty() ? Values{} : read_json(options.against);
   Values values;
   fmt::print(
-      "cycles per packet of one core, 64-byte packets inside, bursts of {}, from a ring to a ring\n",
+      "cycles per packet of one core, 64-byte packets inside, bursts of {}, from a ring to a "
+      "ring\n",
       Runner::kBurst);
   if (wants_paths(options)) {
     print_heading();

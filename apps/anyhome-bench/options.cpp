@@ -73,8 +73,7 @@ CommandLine read_options(const std::vector<std::string>& arguments) {
   if (values.contains("bindings")) {
     options.sizes.clear();
     for (const auto& text : values["bindings"].as<std::vector<std::string>>()) {
-      options.sizes.push_back(
-          static_cast<std::uint32_t>(number("bindings", text, 1, 16'000'000)));
+      options.sizes.push_back(static_cast<std::uint32_t>(number("bindings", text, 1, 16'000'000)));
     }
   }
   if (values.contains("rounds")) {

@@ -4,10 +4,10 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <valgrind/callgrind.h>
 
 #include <rte_cycles.h>
 #include <rte_prefetch.h>
-#include <valgrind/callgrind.h>
 
 #include "common/wire/ipv6.h"
 

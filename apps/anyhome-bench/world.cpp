@@ -15,8 +15,8 @@ using namespace dataplane;  // NOLINT(google-build-using-namespace)
 constexpr std::array<std::uint8_t, 6> kMac{2, 0, 0, 0, 1, 0};
 constexpr std::array<std::uint8_t, 6> kRouter{2, 0, 0, 0, 0, 0xaa};
 constexpr std::size_t kEthernet = 14;
-constexpr std::size_t kInner = 64;              // bytes of the packet inside
-constexpr std::uint64_t kGlobal = 1ULL << 32U;  // numbers of global bindings start there
+constexpr std::size_t kInner = 64;               // bytes of the packet inside
+constexpr std::uint64_t kGlobal = 1ULL << 32U;   // numbers of global bindings start there
 constexpr std::uint64_t kVisitor = 2ULL << 32U;  // those that come and go
 constexpr std::uint64_t kNobody = 1ULL << 40U;
 constexpr std::uint32_t kVisitors = 10'000;
@@ -142,9 +142,8 @@ void World::change_something() {
                                       agent(), care_of((1ULL << 32U) + changes_)};
       break;
     case 1:
-      update =
-          forwarding::SetBinding{HomeAddress(home(kVisitor + number)),
-                                 forwarding::BindingKind::Bound, agent(), care_of(number)};
+      update = forwarding::SetBinding{HomeAddress(home(kVisitor + number)),
+                                      forwarding::BindingKind::Bound, agent(), care_of(number)};
       break;
     default:
       if (number >= kVisitors / 2) {

@@ -1,6 +1,6 @@
-#include "apps/anyhome-bench/figures.h"
-
 #include <catch2/catch.hpp>
+
+#include "apps/anyhome-bench/figures.h"
 
 using namespace anyhome::bench;
 
