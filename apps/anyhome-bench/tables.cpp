@@ -79,12 +79,12 @@ std::string other_table(const Record& record) {
       continue;
     }
     if (out.empty()) {
-      out = fmt::format("{:<52} {:>10} {:>10}  {:<16} {:<12} {}\n", "figure", "quiet", "busy",
-                        "unit", "must", "goal");
+      out = fmt::format("{:<52} {:>10} {:>10} {:>10}  {:<13} {:<12} {}\n", "figure", "quiet",
+                        "best", "busy", "unit", "must", "goal");
     }
     const auto target = target_of(name);
-    out += fmt::format("{:<52} {:>10} {:>10}  {:<16} {:<12} {}", name, text(figure.quiet),
-                       text(figure.busy), figure.unit,
+    out += fmt::format("{:<52} {:>10} {:>10} {:>10}  {:<13} {:<12} {}", name, text(figure.quiet),
+                       text(figure.best), text(figure.busy), figure.unit,
                        target ? beside(name, figure, target->must) : "",
                        target ? beside(name, figure, target->goal) : "");
     out.erase(out.find_last_not_of(' ') + 1);
