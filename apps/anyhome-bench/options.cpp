@@ -19,28 +19,38 @@ po::options_description description() {
   auto add = described.add_options();
   add("help,h", "this text");
   add("bindings", po::value<std::vector<std::string>>()->multitoken(),
-      "sizes of the tables (1000 100000 1000000)");
+      "sizes of the tables (1000 100000 1000000 4000000)");
   add("binding-index", po::value<std::string>(),
       "chained, rte-hash or both: how home addresses are looked up (chained)");
   add("rounds", po::value<std::string>(), "phases of each path that are measured (15)");
   add("packets", po::value<std::string>(), "packets of a phase (200000)");
-  add("quick", "five rounds, tables up to 100000 bindings");
   add("only", po::value<std::vector<std::string>>()->multitoken(),
-      "paths and references by name, workers, churn (all)");
-  add("json", po::value<std::string>(), "write the figures there, too");
-  add("csv", po::value<std::string>(), "likewise");
-  add("against", po::value<std::string>(), "compare with a file that --json has written");
+      "paths, routes, workers, churn, tables; or single paths and references (all)");
+  add("json", po::value<std::string>(), "write the figures there (else tables are printed)");
   return described;
 }
 
-bool is_name(std::string_view name) {
-  return name == kWorkers || name == kChurn ||
-         std::ranges::any_of(kPaths, [&](Path path) { return name_of(path) == name; }) ||
+bool is_path_or_reference(std::string_view name) {
+  return std::ranges::any_of(kPaths, [&](Path path) { return name_of(path) == name; }) ||
          std::ranges::any_of(kReferences,
                              [&](Reference reference) { return name_of(reference) == name; });
 }
 
+bool is_part(std::string_view name) {
+  return name == kCounted || std::ranges::find(kParts, name) != std::end(kParts);
+}
+
 }  // namespace
+
+bool Options::wants_part(std::string_view part) const {
+  return (only.empty() && part != kCounted) || std::ranges::find(only, part) != only.end() ||
+         (part == "paths" && std::ranges::any_of(only, is_path_or_reference));
+}
+
+bool Options::wants(std::string_view name) const {
+  return std::ranges::none_of(only, is_path_or_reference) ||
+         std::ranges::find(only, name) != only.end();
+}
 
 std::string options_help() { return (std::ostringstream() << description()).str(); }
 
@@ -66,10 +76,6 @@ CommandLine read_options(const std::vector<std::string>& arguments) {
     return value;
   };
   options.help = values.contains("help");
-  if (values.contains("quick")) {
-    options.sizes = {1000, 100'000};
-    options.rounds = 5;
-  }
   if (values.contains("bindings")) {
     options.sizes.clear();
     for (const auto& text : values["bindings"].as<std::vector<std::string>>()) {
@@ -99,16 +105,13 @@ CommandLine read_options(const std::vector<std::string>& arguments) {
   if (values.contains("only")) {
     options.only = values["only"].as<std::vector<std::string>>();
     for (const std::string& name : options.only) {
-      if (!is_name(name)) {
-        result.mistakes.push_back(fmt::format("--only {}: no such path or reference", name));
+      if (!is_part(name) && !is_path_or_reference(name)) {
+        result.mistakes.push_back(fmt::format("--only {}: no such part, path or reference", name));
       }
     }
   }
-  for (auto* file : {&options.json, &options.csv, &options.against}) {
-    const char* name = file == &options.json ? "json" : file == &options.csv ? "csv" : "against";
-    if (values.contains(name)) {
-      *file = values[name].as<std::string>();
-    }
+  if (values.contains("json")) {
+    options.json = values["json"].as<std::string>();
   }
   return result;
 }

@@ -1,4 +1,4 @@
-// The command line of anyhome-bench, behind EAL's.
+// The command line of anyhome-bench, behind EAL's; scripts/bench is what people call.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +11,22 @@
 namespace anyhome::bench {
 
 // What `--only` takes besides paths and references.
-inline constexpr std::string_view kWorkers = "workers";
-inline constexpr std::string_view kChurn = "churn";
+inline constexpr std::string_view kParts[] = {"paths", "routes", "workers", "churn", "tables"};
+// Only by name, and then alone: each path once, for callgrind.
+inline constexpr std::string_view kCounted = "counted";
 
 struct Options {
   bool help = false;
-  std::vector<std::uint32_t> sizes{1000, 100'000, 1'000'000};
+  std::vector<std::uint32_t> sizes{1000, 100'000, 1'000'000, 4'000'000};
   std::vector<dataplane::BindingIndex> indexes{dataplane::BindingIndex::Chained};
   unsigned rounds = 15;
   std::uint64_t packets = 200'000;  // per phase
-  std::vector<std::string> only;    // paths and references by name; empty: all
+  std::vector<std::string> only;    // parts, paths and references by name; empty: all
   std::string json;
-  std::string csv;
-  std::string against;  // a file that --json has written
+
+  [[nodiscard]] bool wants_part(std::string_view part) const;
+  // A path or a reference of the part `paths`.
+  [[nodiscard]] bool wants(std::string_view name) const;
 };
 
 struct CommandLine {

@@ -20,6 +20,7 @@ constexpr std::uint64_t kGlobal = 1ULL << 32U;   // numbers of global bindings s
 constexpr std::uint64_t kVisitor = 2ULL << 32U;  // those that come and go
 constexpr std::uint64_t kNobody = 1ULL << 40U;
 constexpr std::uint32_t kVisitors = 10'000;
+constexpr std::uint32_t kMaintenance = 512;
 
 Ipv6Address parse(std::string_view text) { return *Ipv6Address::parse(text); }
 Ipv6Address numbered(std::string_view prefix, std::uint64_t number) {
@@ -27,6 +28,14 @@ Ipv6Address numbered(std::string_view prefix, std::uint64_t number) {
   for (unsigned i = 0; i < 8; ++i) {
     address.octets[15 - i] =
         static_cast<std::uint8_t>(address.octets[15 - i] | (number >> (8 * i) & 0xffU));
+  }
+  return address;
+}
+
+Ipv6Address numbered_high(std::uint64_t half) {
+  Ipv6Address address;
+  for (unsigned i = 0; i < 8; ++i) {
+    address.octets[7 - i] = static_cast<std::uint8_t>(half >> (8 * i));
   }
   return address;
 }
@@ -59,6 +68,15 @@ void put_header(std::vector<std::byte>& frame, const Ipv6Address& source,
   header.write(writer);
 }
 
+Quiescence make_qsbr(std::uint32_t readers) {
+  Quiescence qsbr(
+      static_cast<rte_rcu_qsbr*>(rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(readers), 64)));
+  if (qsbr == nullptr || rte_rcu_qsbr_init(qsbr.get(), readers) != 0) {
+    throw NoMemory("no memory for the quiescent-state variable");
+  }
+  return qsbr;
+}
+
 template <class Error>
 void check(const std::expected<void, Error>& done) {
   if (!done) {
@@ -78,8 +96,21 @@ Ipv6Address World::home(std::uint64_t number) {
   return numbered("2001:db8:0:1:1000::", number + 1);
 }
 
-World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
-    : bindings_(bindings) {
+std::string_view name_of(BindingIndex index) {
+  return index == BindingIndex::Chained ? "chained" : "rte-hash";
+}
+
+// Distinct for numbers below 2^32 either way.
+std::uint64_t World::route(std::uint64_t number) const {
+  constexpr std::uint64_t kDense = 0x2001'0db9'0000'0000;
+  constexpr std::uint64_t kScattered = 0x2a00'0000'0000'0000;
+  return shape_.scattered ? kScattered | (number * 0x9e3779b1 & 0xffffffff) << 16U
+                          : kDense + (number << 16U);
+}
+
+World::World(const Shape& shape) : shape_(shape), qsbr_(make_qsbr(kReaders)) {
+  const std::uint32_t bindings = shape.bindings;
+  const std::uint32_t routes = shape.routes;
   PipelinePort port;
   port.mac = kMac;
   port.haha = true;
@@ -91,10 +122,6 @@ World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
   config_.locator = AddressTest(locator());
   config_.peers.add(Locator(peer_locator()));
 
-  qsbr_.reset(static_cast<rte_rcu_qsbr*>(rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(1), 64)));
-  if (qsbr_ == nullptr || rte_rcu_qsbr_init(qsbr_.get(), 1) != 0) {
-    throw std::runtime_error("no memory for the quiescent-state variable");
-  }
   TableSetup setup;
   static unsigned number = 0;
   setup.name = fmt::format("bench{}", number++);
@@ -102,12 +129,12 @@ World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
   setup.sizes.max_routes = routes + 16;
   setup.ports = {{kMac, std::nullopt, 1500}};
   setup.home_prefixes = {*Prefix::parse("2001:db8:0:1::/64")};
-  setup.binding_index = index;
+  setup.binding_index = shape.index;
   setup.qsbr = qsbr_.get();
   setup.socket = -1;
   auto tables = ForwardingTables::create(setup);
   if (!tables) {
-    throw std::runtime_error(tables.error());
+    throw NoMemory(tables.error());
   }
   tables_ = std::move(*tables);
   const Ipv6Address gateway = parse("fe80::1");
@@ -115,7 +142,8 @@ World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
   check(tables_->set_neighbor(0, gateway, kRouter));
   check(tables_->set_route(*Prefix::parse("::/0"), hop));
   for (std::uint32_t i = 0; i < routes; ++i) {
-    check(tables_->set_route(*Prefix::parse(fmt::format("2001:db9:{:x}::/48", i)), hop));
+    check(tables_->set_route(Prefix(numbered_high(route(i)), 48), hop));
+    tables_->maintain(kMaintenance);
   }
   check(tables_->apply(forwarding::SetPeer{0, HomeAgentAddress(parse("2001:db8:0:1::2a")),
                                            Locator(peer_locator()), Locator(locator())}));
@@ -134,7 +162,7 @@ World::World(std::uint32_t bindings, std::uint32_t routes, BindingIndex index)
 
 void World::change_something() {
   const std::uint64_t number = changes_ / 3;
-  const auto one = changes_ * 0x9e3779b97f4a7c15ULL % bindings_;
+  const auto one = changes_ * 0x9e3779b97f4a7c15ULL % shape_.bindings;
   forwarding::ForwardingUpdate update;
   switch (changes_++ % 3) {
     case 0:
@@ -156,7 +184,6 @@ void World::change_something() {
   if (!tables_->apply(update)) {
     throw std::runtime_error("a change of the tables was refused");
   }
-  constexpr std::uint32_t kMaintenance = 512;
   if (changes_ % 64 == 0) {
     tables_->maintain(kMaintenance);
   }
@@ -185,7 +212,6 @@ Template World::make_template(Path path) const {
   };
   constexpr std::size_t kIp = kEthernet;
   constexpr std::size_t kTunnelled = kEthernet + wire::kIpv6HeaderSize;
-  result.destination_at = kIp + 24;
   switch (path) {
     case Path::ToMobileNode:
     case Path::ToLink:
@@ -203,12 +229,43 @@ Template World::make_template(Path path) const {
     case Path::FromMobileNode:
       put_header(frame, care_of(0), agent(), 41, kInner);
       put_header(frame, home(0), correspondent, 17, payload);
-      result.stamps = {{kIp + kSource, low(care_of(0))}, {kTunnelled + kSource, low(home(0))}};
+      result.stamps = {{kIp + kSource, low(care_of(0))},
+                       {kTunnelled + kSource, low(home(0))},
+                       {kTunnelled + 24, 0, true}};
       break;
   }
   frame.resize(frame.size() + payload);
   frame[frame.size() - payload] = std::byte{0x12};  // UDP ports
   return result;
+}
+
+Template World::make_routed() const {
+  Template result = make_template(Path::Miss);
+  result.stamps = {{kEthernet + 24, 0, true}};
+  return result;
+}
+
+EmptyTables::EmptyTables(std::uint32_t bindings, BindingIndex index) : qsbr_(make_qsbr(1)) {
+  TableSetup setup;
+  setup.name = "bench-empty";
+  setup.sizes.max_bindings = bindings;
+  setup.ports = {{kMac, std::nullopt, 1500}};
+  setup.socket = -1;
+  setup.binding_index = index;
+  setup.qsbr = qsbr_.get();
+  auto tables = ForwardingTables::create(setup);
+  if (!tables) {
+    throw NoMemory(tables.error());
+  }
+  tables_ = std::move(*tables);
+}
+
+std::size_t EmptyTables::bytes() const {
+  std::size_t bytes = 0;
+  for (const TableFill& fill : tables_->report()) {
+    bytes += fill.bytes;
+  }
+  return bytes;
 }
 
 }  // namespace anyhome::bench

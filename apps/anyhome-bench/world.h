@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,26 +24,53 @@ inline constexpr Path kPaths[] = {Path::ToMobileNode, Path::ToLink, Path::FromLi
                                   Path::FromMobileNode, Path::Miss};
 std::string_view name_of(Path path);
 
-// What is rewritten in a frame before it is received: addresses by a binding's number.
+// What is rewritten in a frame before it is received: half of an address, by the number of a
+// binding or of a route; both are drawn at random for each packet.
 struct Stamp {
-  std::size_t at = 0;  // offset of the last 8 bytes of an address; their order is big-endian
+  std::size_t at = 0;  // offset of 8 bytes; their order is big-endian
   std::uint64_t base = 0;
+  bool route = false;
 };
 
 struct Template {
   std::vector<std::byte> frame;
   std::vector<Stamp> stamps;
-  std::size_t destination_at = 0;  // where a plain forwarder finds the destination
 };
+
+class NoMemory : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct FreeQuiescence {
+  void operator()(rte_rcu_qsbr* variable) const { rte_free(variable); }
+};
+using Quiescence = std::unique_ptr<rte_rcu_qsbr, FreeQuiescence>;
+
+struct Shape {
+  std::uint32_t bindings = 1000;  // and as many global ones
+  std::uint32_t routes = 1000;    // of 48 bits, besides the default route
+  bool scattered = false;         // over 2a00::/16, else one after the other
+  dataplane::BindingIndex index = dataplane::BindingIndex::Chained;
+};
+std::string_view name_of(dataplane::BindingIndex index);
 
 class World {
  public:
-  // Throws std::runtime_error with DPDK's reason when memory does not suffice.
-  World(std::uint32_t bindings, std::uint32_t routes, dataplane::BindingIndex index);
+  static constexpr std::uint32_t kReaders = 2;
+
+  // Throws NoMemory with DPDK's reason.
+  explicit World(const Shape& shape);
 
   [[nodiscard]] const dataplane::PipelineConfig& config() const { return config_; }
   [[nodiscard]] const dataplane::ForwardingTables& tables() const { return *tables_; }
-  [[nodiscard]] std::uint32_t bindings() const { return bindings_; }
+  [[nodiscard]] std::uint32_t bindings() const { return shape_.bindings; }
+  [[nodiscard]] std::uint32_t routes() const { return shape_.routes; }
+  [[nodiscard]] bool scattered() const { return shape_.scattered; }
+  // The first half of the prefix of a route.
+  [[nodiscard]] std::uint64_t route(std::uint64_t number) const;
+  // A frame to a route's destination, for a plain forwarder.
+  [[nodiscard]] Template make_routed() const;
   [[nodiscard]] Template make_template(Path path) const;
   [[nodiscard]] rte_rcu_qsbr* qsbr() const { return qsbr_.get(); }
   // Another care-of address for a binding, or a binding more, or one less of those: what a control
@@ -52,13 +80,21 @@ class World {
   [[nodiscard]] static Ipv6Address home(std::uint64_t number);
 
  private:
-  struct Free {
-    void operator()(rte_rcu_qsbr* variable) const { rte_free(variable); }
-  };
-  std::uint32_t bindings_;
+  Shape shape_;
   std::uint64_t changes_ = 0;
   dataplane::PipelineConfig config_;
-  std::unique_ptr<rte_rcu_qsbr, Free> qsbr_;
+  Quiescence qsbr_;
+  std::unique_ptr<dataplane::ForwardingTables> tables_;
+};
+
+// Tables of the daemon's own proportions, with nothing in them.
+class EmptyTables {
+ public:
+  EmptyTables(std::uint32_t bindings, dataplane::BindingIndex index);
+  [[nodiscard]] std::size_t bytes() const;
+
+ private:
+  Quiescence qsbr_;
   std::unique_ptr<dataplane::ForwardingTables> tables_;
 };
 

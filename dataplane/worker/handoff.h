@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include "common/forwarding/counters.h"
 #include "common/forwarding/drop_reason.h"
@@ -21,6 +22,20 @@
 #include "dataplane/worker/worker_counters.h"
 
 namespace anyhome::dataplane {
+
+// What another core has written of these packets: their own two lines, and then the first of their
+// data, each of all of them at once.
+inline void prefetch_from_other_core(std::span<rte_mbuf* const> packets) {
+  for (rte_mbuf* packet : packets) {
+    rte_prefetch0(packet);
+    rte_prefetch0(&packet->cacheline1);
+  }
+  for (rte_mbuf* packet : packets) {
+    const auto* data = rte_pktmbuf_mtod(packet, const std::byte*);
+    rte_prefetch0(data);
+    rte_prefetch0(data + kCacheLine);
+  }
+}
 
 class Handoff {
  public:

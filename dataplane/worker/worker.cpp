@@ -117,8 +117,8 @@ unsigned Worker::serve_taken() {
     if (taken == 0) {
       continue;
     }
+    prefetch_from_other_core(std::span(packets).first(taken));
     for (unsigned i = 0; i < taken; ++i) {
-      rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
       ports[i] = note_of(packets[i], offset).handoff.port;
     }
     pipeline_.take_over(std::span(ports).first(taken),

@@ -1,0 +1,121 @@
+#include "apps/anyhome-bench/record.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "apps/anyhome-bench/targets.h"
+
+namespace anyhome::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json describe(const std::string& name, const Figure& figure) {
+  Json json;
+  json["unit"] = figure.unit;
+  json["better"] = figure.better == Better::Less ? "less" : "more";
+  const auto put = [&](const char* key, const std::optional<double>& value) {
+    if (value) {
+      json[key] = *value;
+    }
+  };
+  put("quiet", figure.quiet);
+  put("best", figure.best);
+  put("busy", figure.busy);
+  json["spread"] = figure.spread;
+  if (const auto target = target_of(name)) {
+    json["must"] = target->must;
+    put("goal", target->goal);
+    json["verdict"] = name_of(judge(name, figure, target->must));
+  }
+  return json;
+}
+
+Figure figure_of(const Json& json) {
+  if (json.is_number()) {
+    return single(json.get<double>(), "per second", Better::More);
+  }
+  const auto get = [&](const char* key) {
+    const auto at = json.find(key);
+    return at == json.end() ? std::nullopt : std::optional(at->get<double>());
+  };
+  Figure figure;
+  figure.quiet = get("quiet");
+  figure.best = get("best");
+  figure.busy = get("busy");
+  figure.spread = get("spread").value_or(0);
+  figure.unit = json.value("unit", "cycles");
+  figure.better = json.value("better", "less") == "more" ? Better::More : Better::Less;
+  return figure;
+}
+
+}  // namespace
+
+void Record::merge(const Record& other) {
+  for (const auto& [key, value] : other.machine) {
+    machine[key] = value;
+  }
+  notes.insert(notes.end(), other.notes.begin(), other.notes.end());
+  for (const auto& [name, figure] : other.figures) {
+    figures[name] = figure;
+  }
+}
+
+std::string to_json(const Record& record) {
+  Json json;
+  json["machine"] = record.machine;
+  json["notes"] = record.notes;
+  json["figures"] = Json::object();
+  for (const auto& [name, figure] : record.figures) {
+    json["figures"][name] = describe(name, figure);
+  }
+  return json.dump(1) + "\n";
+}
+
+std::expected<Record, std::string> from_json(std::string_view text) {
+  Record record;
+  try {
+    const Json json = Json::parse(text);
+    if (json.contains("machine")) {
+      record.machine = json["machine"].get<std::map<std::string, std::string>>();
+    }
+    if (json.contains("notes")) {
+      record.notes = json["notes"].get<std::vector<std::string>>();
+    }
+    for (const auto& [name, value] :
+         json.contains("figures") ? json["figures"].items() : json.items()) {
+      record.figures[name] = figure_of(value);
+    }
+  } catch (const Json::exception& error) {
+    return std::unexpected(fmt::format("no figures: {}", error.what()));
+  }
+  return record;
+}
+
+std::expected<Record, std::string> read_record(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) {
+    return std::unexpected(path + ": cannot be read");
+  }
+  auto record = from_json(text.str());
+  if (!record) {
+    return std::unexpected(path + ": " + record.error());
+  }
+  return record;
+}
+
+std::expected<void, std::string> write_record(const std::string& path, const Record& record) {
+  std::ofstream file(path);
+  file << to_json(record) << std::flush;
+  if (!file) {
+    return std::unexpected(path + ": cannot be written");
+  }
+  return {};
+}
+
+}  // namespace anyhome::bench

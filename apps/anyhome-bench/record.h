@@ -1,0 +1,35 @@
+// Figures in a file: what one run leaves for a later one to be compared with, and for plots.
+//
+//   {"machine": {"processor": ..., ...}, "notes": [...],
+//    "figures": {"path/to-mobile-node/1000/chained": {"unit": "cycles", "better": "less",
+//                "quiet": 58.1, "best": 57.3, "busy": 90.2, "spread": 0.004, "must": 75, ...}}}
+//
+// A flat {"name": number} is read as figures, too, of which more is better: rates of other
+// programs.
+#pragma once
+
+#include <expected>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/anyhome-bench/figure.h"
+
+namespace anyhome::bench {
+
+struct Record {
+  std::map<std::string, std::string> machine;
+  std::vector<std::string> notes;  // what was not measured, and why
+  Figures figures;
+
+  void merge(const Record& other);
+};
+
+std::string to_json(const Record& record);
+std::expected<Record, std::string> from_json(std::string_view text);
+
+std::expected<Record, std::string> read_record(const std::string& path);
+std::expected<void, std::string> write_record(const std::string& path, const Record& record);
+
+}  // namespace anyhome::bench

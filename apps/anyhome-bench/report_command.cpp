@@ -1,0 +1,73 @@
+#include "apps/anyhome-bench/report_command.h"
+
+#include <cstdio>
+#include <fstream>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "apps/anyhome-bench/record.h"
+#include "apps/anyhome-bench/tables.h"
+
+namespace anyhome::bench {
+
+int report_command(const std::vector<std::string>& arguments) {
+  Record record;
+  std::optional<Record> before;
+  std::string json;
+  std::string csv;
+  std::vector<std::string> mistakes;
+  const auto read = [&](const std::string& file) {
+    auto result = read_record(file);
+    if (!result) {
+      mistakes.push_back(result.error());
+      return Record{};
+    }
+    return *result;
+  };
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (!word.starts_with("--")) {
+      record.merge(read(word));
+    } else if (word != "--json" && word != "--csv" && word != "--against") {
+      mistakes.push_back(word + ": no such option");
+    } else if (i + 1 == arguments.size()) {
+      mistakes.push_back(word + ": a file is missing");
+    } else if (const std::string& file = arguments[++i]; word == "--against") {
+      before = read(file);
+    } else {
+      (word == "--json" ? json : csv) = file;
+    }
+  }
+  if (mistakes.empty() && record.figures.empty()) {
+    mistakes.emplace_back("there are no figures to report");
+  }
+  if (!mistakes.empty()) {
+    for (const std::string& mistake : mistakes) {
+      fmt::print(stderr, "anyhome-bench report: {}\n", mistake);
+    }
+    return 2;
+  }
+  fmt::print("{}", as_tables(record));
+  if (before) {
+    fmt::print("\n{}", as_comparison(*before, record));
+  }
+  std::fflush(stdout);
+  if (!json.empty()) {
+    if (const auto done = write_record(json, record); !done) {
+      fmt::print(stderr, "anyhome-bench report: {}\n", done.error());
+      return 1;
+    }
+  }
+  if (!csv.empty()) {
+    std::ofstream file(csv);
+    file << as_csv(record) << std::flush;
+    if (!file) {
+      fmt::print(stderr, "anyhome-bench report: {}: cannot be written\n", csv);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+}  // namespace anyhome::bench

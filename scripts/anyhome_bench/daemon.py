@@ -1,0 +1,114 @@
+"""One anyhomed in static mode, for measurements: started, asked by telemetry, and ended."""
+import contextlib
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from anyhome_lab.shell import LabError, is_alive, stop, wait_for
+from anyhome_lab.telemetry import Telemetry, runtime_directory
+
+PATIENCE = 30  # seconds for anything that has to happen
+
+HOME_AGENT = "2001:db8:0:1::1a"
+HOME = "2001:db8:0:1::1:0"  # of the first mobile node; the others count up
+CARE_OF = "2001:db8:f1::1"
+CORRESPONDENT = "2001:db8:c::1"
+NODES = 1000
+
+CONFIGURATION = """\
+home-prefix = 2001:db8:0:1::/64
+home-agent-address = 2001:db8:0:1::1a
+authentication = insecure-none
+host = static
+max-bindings = 4096
+max-prefixes = 64
+max-routes = 64
+max-neighbors = 64
+stop-delay = 0
+"""
+
+
+def processors():
+    return sorted(os.sched_getaffinity(0))
+
+
+def lcores(count):
+    """`count` lcores that float over all processors there are."""
+    which = ",".join(map(str, processors()))
+    return ",".join(f"{lcore}@({which})" for lcore in range(count))
+
+
+def eal(file_prefix, count=2, memory=400):
+    return ["--no-pci", "--no-huge", "-m", str(memory), "--lcores", lcores(count), "--file-prefix",
+            file_prefix]
+
+
+class Place:
+    """A directory of its own, DPDK's files included; and what was started there is ended."""
+
+    def __init__(self, build):
+        self.apps = pathlib.Path(build) / "apps"
+        self.stack = contextlib.ExitStack()
+        self.prefix = f"anyhome-bench-{os.getpid()}"
+
+    def __enter__(self):
+        temporary = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="anyhome-bench-"))
+        self.directory = pathlib.Path(temporary)
+        self.environment = os.environ | {"RUNTIME_DIRECTORY": temporary}
+        return self
+
+    def __exit__(self, *what):
+        return self.stack.__exit__(*what)
+
+    def program(self, name):
+        return self.apps / name / name
+
+    def start(self, name, *command, stdin=subprocess.DEVNULL):
+        log = self.directory / f"{name}.log"
+        with open(log, "wb") as output:
+            process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=output,
+                                       stdin=stdin, env=self.environment)
+        self.stack.callback(lambda: (stop(process.pid), process.wait()))
+        return process, log
+
+    def run(self, *command, codes=(0,), timeout=60):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=timeout, env=self.environment,
+                              check=False)
+        if done.returncode not in codes:
+            raise LabError(f"{pathlib.Path(str(command[0])).name}: exit code {done.returncode}\n"
+                           f"{done.stdout[-1000:]}{done.stderr[-1000:]}".rstrip())
+        return done.stdout
+
+    def start_daemon(self, configuration, *devices):
+        config = self.directory / "anyhomed.ini"
+        config.write_text(CONFIGURATION + configuration, encoding="ascii")
+        self.daemon, self.log = self.start("anyhomed", self.program("anyhomed"), *eal(self.prefix),
+                                           *devices, "--", "--config", config)
+        return self.daemon
+
+    def wait(self, what, condition):
+        def check():
+            if not is_alive(self.daemon.pid):
+                raise LabError("anyhomed has ended: " + self.log.read_text(errors="replace")[-1000:])
+            return condition()
+        return wait_for(what, check, PATIENCE, 0.02)
+
+    def telemetry(self):
+        """A connection to the daemon, as soon as it answers; closed at the end."""
+        def connect():
+            old = os.environ.get("RUNTIME_DIRECTORY")
+            os.environ["RUNTIME_DIRECTORY"] = str(self.directory)
+            try:
+                return Telemetry(runtime_directory(self.prefix))
+            except OSError:
+                return None
+            finally:
+                os.environ.pop("RUNTIME_DIRECTORY")
+                if old is not None:
+                    os.environ["RUNTIME_DIRECTORY"] = old
+        connection = self.wait("the telemetry socket", connect)
+        self.stack.callback(connection.close)
+        self.wait("an answer", lambda: connection.ask("status"))
+        return connection
