@@ -21,7 +21,7 @@ po::options_description description() {
   add("bindings", po::value<std::vector<std::string>>()->multitoken(),
       "sizes of the tables (1000 100000 1000000 4000000)");
   add("binding-index", po::value<std::string>(),
-      "chained, rte-hash or both: how home addresses are looked up (chained)");
+      "buckets, rte-hash or both: how home addresses are looked up (buckets)");
   add("rounds", po::value<std::string>(), "phases of each path that are measured (15)");
   add("packets", po::value<std::string>(), "packets of a phase (200000)");
   add("only", po::value<std::vector<std::string>>()->multitoken(),
@@ -94,12 +94,12 @@ CommandLine read_options(const std::vector<std::string>& arguments) {
     using dataplane::BindingIndex;
     const auto& name = values["binding-index"].as<std::string>();
     if (name == "both") {
-      options.indexes = {BindingIndex::Chained, BindingIndex::RteHash};
+      options.indexes = {BindingIndex::Buckets, BindingIndex::RteHash};
     } else if (name == "rte-hash") {
       options.indexes = {BindingIndex::RteHash};
-    } else if (name != "chained") {
+    } else if (name != "buckets") {
       result.mistakes.push_back(
-          fmt::format("--binding-index {}: neither chained nor rte-hash nor both", name));
+          fmt::format("--binding-index {}: neither buckets nor rte-hash nor both", name));
     }
   }
   if (values.contains("only")) {

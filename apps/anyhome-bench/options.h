@@ -18,7 +18,7 @@ inline constexpr std::string_view kCounted = "counted";
 struct Options {
   bool help = false;
   std::vector<std::uint32_t> sizes{1000, 100'000, 1'000'000, 4'000'000};
-  std::vector<dataplane::BindingIndex> indexes{dataplane::BindingIndex::Chained};
+  std::vector<dataplane::BindingIndex> indexes{dataplane::BindingIndex::Buckets};
   unsigned rounds = 15;
   std::uint64_t packets = 200'000;  // per phase
   std::vector<std::string> only;    // parts, paths and references by name; empty: all

@@ -1,7 +1,7 @@
 // Figures in a file: what one run leaves for a later one to be compared with, and for plots.
 //
 //   {"machine": {"processor": ..., ...}, "notes": [...],
-//    "figures": {"path/to-mobile-node/1000/chained": {"unit": "cycles", "better": "less",
+//    "figures": {"path/to-mobile-node/1000/buckets": {"unit": "cycles", "better": "less",
 //                "quiet": 58.1, "best": 57.3, "busy": 90.2, "spread": 0.004, "must": 75, ...}}}
 //
 // A flat {"name": number} is read as figures, too, of which more is better: rates of other

@@ -107,9 +107,13 @@ void Runner::fill(const Template& frames) {
     // Bits that decide little about the number above.
     const std::uint64_t route = (random_ >> 13U & 0xfffff) * world_.routes() >> 20U;
     for (const Stamp& stamp : frames.stamps) {
-      const std::uint64_t half =
-          __builtin_bswap64(stamp.route ? world_.route(route) : stamp.base + number);
-      std::memcpy(data + stamp.at, &half, sizeof half);
+      if (stamp.by == Stamp::By::Flow) {
+        constexpr std::uint32_t kVersion6 = 0x6000'0000;
+        store_be32(data + stamp.at, kVersion6 | (static_cast<std::uint32_t>(random_ >> 44U) | 1U));
+      } else {
+        const bool binding = stamp.by == Stamp::By::Binding;
+        store_be64(data + stamp.at, binding ? stamp.base + number : world_.route(route));
+      }
     }
     packet->data_len = static_cast<std::uint16_t>(frames.frame.size());
     packet->pkt_len = packet->data_len;
@@ -232,7 +236,6 @@ Phase Runner::share(std::uint64_t packets) {
 
 Phase Runner::serve(const std::atomic<bool>& enough) {
   const Online online(world_.qsbr(), seat_.worker);
-  const int note = mbuf_note_offset();
   const double before = additions_per_tick();
   std::uint64_t cycles = 0;
   std::uint64_t packets = 0;
@@ -247,7 +250,7 @@ Phase Runner::serve(const std::atomic<bool>& enough) {
       const unsigned count = ring->pop(taken);
       prefetch_from_other_core(std::span(taken).first(count));
       for (unsigned i = 0; i < count; ++i) {
-        ports[i] = note_of(taken[i], note).handoff.port;
+        ports[i] = taken[i]->port;
       }
       pipeline_.take_over(std::span(ports).first(count), std::span(taken).first(count));
       transmitter_.flush_all();

@@ -97,7 +97,7 @@ Ipv6Address World::home(std::uint64_t number) {
 }
 
 std::string_view name_of(BindingIndex index) {
-  return index == BindingIndex::Chained ? "chained" : "rte-hash";
+  return index == BindingIndex::Buckets ? "buckets" : "rte-hash";
 }
 
 // Distinct for numbers below 2^32 either way.
@@ -224,14 +224,14 @@ Template World::make_template(Path path) const {
     case Path::FromLink:
       put_header(frame, peer_locator(), locator(), 41, kInner);
       put_header(frame, correspondent, home(0), 17, payload);
-      result.stamps = {{kTunnelled + kDestination, low(home(0))}};
+      result.stamps = {{kTunnelled + kDestination, low(home(0))}, {kIp, 0, Stamp::By::Flow}};
       break;
     case Path::FromMobileNode:
       put_header(frame, care_of(0), agent(), 41, kInner);
       put_header(frame, home(0), correspondent, 17, payload);
       result.stamps = {{kIp + kSource, low(care_of(0))},
                        {kTunnelled + kSource, low(home(0))},
-                       {kTunnelled + 24, 0, true}};
+                       {kTunnelled + 24, 0, Stamp::By::Route}};
       break;
   }
   frame.resize(frame.size() + payload);
@@ -241,7 +241,7 @@ Template World::make_template(Path path) const {
 
 Template World::make_routed() const {
   Template result = make_template(Path::Miss);
-  result.stamps = {{kEthernet + 24, 0, true}};
+  result.stamps = {{kEthernet + 24, 0, Stamp::By::Route}};
   return result;
 }
 

@@ -24,12 +24,14 @@ inline constexpr Path kPaths[] = {Path::ToMobileNode, Path::ToLink, Path::FromLi
                                   Path::FromMobileNode, Path::Miss};
 std::string_view name_of(Path path);
 
-// What is rewritten in a frame before it is received: half of an address, by the number of a
-// binding or of a route; both are drawn at random for each packet.
+// What is rewritten in a frame before it is received, drawn at random for each packet: half of an
+// address, by the number of a binding or of a route, or the first four bytes of a header, with the
+// label of a flow.
 struct Stamp {
-  std::size_t at = 0;  // offset of 8 bytes; their order is big-endian
+  enum class By : std::uint8_t { Binding, Route, Flow };
+  std::size_t at = 0;  // offset in the frame
   std::uint64_t base = 0;
-  bool route = false;
+  By by = By::Binding;
 };
 
 struct Template {
@@ -51,7 +53,7 @@ struct Shape {
   std::uint32_t bindings = 1000;  // and as many global ones
   std::uint32_t routes = 1000;    // of 48 bits, besides the default route
   bool scattered = false;         // over 2a00::/16, else one after the other
-  dataplane::BindingIndex index = dataplane::BindingIndex::Chained;
+  dataplane::BindingIndex index = dataplane::BindingIndex::Buckets;
 };
 std::string_view name_of(dataplane::BindingIndex index);
 

@@ -170,13 +170,13 @@ enum class HostMode : std::uint8_t {
 
 // How home addresses are looked up.
 enum class BindingIndex : std::uint8_t {
-  Chained,  // by chains through the entries themselves
+  Buckets,  // by buckets of a cache line each
   RteHash,  // by DPDK's rte_hash
 };
 
 struct DataPath {
   HostMode host = HostMode::Kernel;
-  BindingIndex binding_index = BindingIndex::Chained;
+  BindingIndex binding_index = BindingIndex::Buckets;
   std::vector<StaticRoute> routes;
   std::vector<StaticNeighbor> neighbors;
 

@@ -343,17 +343,17 @@ const Option kOptions[] = {
     {kPath, "neighbor", "NEIGHBOR", "static mode: \"ADDRESS mac MAC port NAME\"", true,
      [](Config& c, View, View v) { return append(c.data_path.neighbors, parse_neighbor(v)); },
      [](const Config& c, View) { return lines(c.data_path.neighbors, show_neighbor); }},
-    {kPath, "binding-index", "chained|rte-hash",
-     "how home addresses are looked up: chained, the faster one, or DPDK's rte_hash", false,
+    {kPath, "binding-index", "buckets|rte-hash",
+     "how home addresses are looked up: buckets, the faster one, or DPDK's rte_hash", false,
      [](Config& c, View, View v) -> Result {
-       if (v != "chained" && v != "rte-hash") {
-         return std::unexpected("neither chained nor rte-hash");
+       if (v != "buckets" && v != "rte-hash") {
+         return std::unexpected("neither buckets nor rte-hash");
        }
-       c.data_path.binding_index = v == "chained" ? BindingIndex::Chained : BindingIndex::RteHash;
+       c.data_path.binding_index = v == "buckets" ? BindingIndex::Buckets : BindingIndex::RteHash;
        return {};
      },
      [](const Config& c, View) -> std::string {
-       return c.data_path.binding_index == BindingIndex::Chained ? "chained" : "rte-hash";
+       return c.data_path.binding_index == BindingIndex::Buckets ? "buckets" : "rte-hash";
      }},
     {kPath, "max-routes", "NUMBER", "routes at most; sizes the tables", false,
      [](Config& c, View, View v) {
@@ -434,7 +434,7 @@ const Option kOptions[] = {
      [](Config& c, View, View v) { return assign(c.data_path.clamp_tcp_mss, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.clamp_tcp_mss); }},
     {kPath, "handoff", "yes|no",
-     "workers share the packets of a HAHA link by the flows inside; needless where the ports look "
+     "workers share the packets of a HAHA link by flow; needless where the ports look "
      "into tunnels themselves",
      false, [](Config& c, View, View v) { return assign(c.data_path.handoff, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.handoff); }},

@@ -26,16 +26,10 @@ struct InjectMetadata {
   std::uint16_t port = 0;  // Frame: where to
 };
 
-// What a worker leaves to another one.
-struct HandoffMetadata {
-  std::uint16_t port = 0;  // index of the port it came in on
-};
-
-// One dynamic field serves all directions; it works on mbufs of any pool.
+// One dynamic field serves both directions; it works on mbufs of any pool.
 union MbufNote {
   forwarding::PuntMetadata punt;
   InjectMetadata inject;
-  HandoffMetadata handoff;
 };
 static_assert(sizeof(MbufNote) <= 20);
 

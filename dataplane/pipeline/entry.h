@@ -49,7 +49,7 @@ struct alignas(kCacheLine) Entry {
   LocalRole role : 4 = LocalRole::Host;  // Local only
   std::uint32_t former : 24 = 0;    // Global: where its former care-of address is kept; 0: nowhere
   std::uint32_t hop_limit : 8 = 0;  // of the outer header
-  std::uint32_t next = 0;           // the table's own (tables/chained_index.h)
+  std::uint32_t next = 0;           // the table's own (tables/bucket_index.h)
   std::uint16_t path_mtu = 0;       // of the outer packet in bytes
   std::uint16_t peer = 0;           // Global, Peer: index of the home agent
 

@@ -14,8 +14,15 @@
 // node sent it, we authenticated it, and the home agent whose link carried the tunnel only happened
 // to be the nearest. It may go to that very home agent (R102). It cannot loop either, since each
 // way through us takes one from its own hop limit.
+//
+// Whose a packet of a link is. All of a link have one source and one destination, so one receive
+// queue gets them all; the workers share them by flow. The flow is what the peer has written into
+// the outer flow label (RFC 6438), so whoever receives a packet need not look behind the outer
+// header of what it is going to give away. The owner of a packet depends on nothing but the packet:
+// whoever gets one that is not its own passes it on, and nothing goes in circles.
 #pragma once
 
+#include "dataplane/pipeline/parse.h"
 #include "dataplane/pipeline/pipeline.h"
 
 namespace anyhome::dataplane {
@@ -33,7 +40,7 @@ void Pipeline<Env>::enter_link_exit(W& work, std::size_t inner_at) {
     return;
   }
   if (!reach_inner_header(work, inner_at) || !open_tunnel(work) ||
-      hand_off(work, linked_flow_hash(work))) {
+      hand_off(work, owner_of_linked(work))) {
     return;
   }
   work.peer = peer;
@@ -47,29 +54,73 @@ void Pipeline<Env>::enter_link_exit(W& work, std::size_t inner_at) {
   classify_linked(work);
 }
 
-// All the packets of a link have one source and one destination, so one receive queue gets them
-// all; the workers share them by the flows inside. Fragments for us meet where their like that come
-// natively do.
+// Gives away what is another worker's, and returns how many of the burst are kept. Which of them
+// are is as good as random, so it must not be a branch for each.
 template <Environment Env>
-std::uint32_t Pipeline<Env>::linked_flow_hash(const W& work) const {
-  const std::byte* inner = work.ip + work.inner_at;
-  const std::size_t contiguous = work.contiguous - work.inner_at;
-  const bool fragment = std::to_integer<std::uint8_t>(inner[wire::ipv6_offset::kNextHeader]) ==
-                            wire::protocol::kFragment &&
-                        contiguous >= wire::kIpv6HeaderSize + wire::kFragmentHeaderSize &&
-                        config_.home_agent.matches(inner + wire::ipv6_offset::kDestination);
-  return fragment ? datagram_hash(inner, wire::kIpv6HeaderSize) : flow_hash(inner, contiguous);
+unsigned Pipeline<Env>::share(std::uint16_t port, std::span<Packet* const> packets,
+                              std::array<Packet*, kMaxBurst>& kept) {
+  struct Given {
+    Packet* packet;
+    std::uint32_t worker;
+  };
+  std::array<Given, kMaxBurst> given;
+  unsigned keeping = 0;
+  unsigned giving = 0;
+  const std::size_t link_header = config_.ports[port].link_header_size();
+  for (Packet* const packet : packets) {
+    const std::uint32_t owner = owner_of_frame(packet, link_header);
+    kept[keeping] = packet;
+    given[giving] = {packet, owner};
+    const unsigned ours = owner == config_.worker ? 1 : 0;
+    keeping += ours;
+    giving += 1 - ours;
+  }
+  for (unsigned i = 0; i < giving; ++i) {
+    env_.hand_off(given[i].packet, given[i].worker, port);
+  }
+  return keeping;
 }
 
-// Leaves a packet that has just come in to the worker whose it is by `hash`. False: that is this
-// one.
+// Of a frame that nothing is known about, by its first bytes. What is not plainly a labelled packet
+// of a link stays: if it is one, owner_of_linked will say whose.
 template <Environment Env>
-[[gnu::always_inline]] inline bool Pipeline<Env>::hand_off(W& work, std::uint32_t hash) {
-  if (config_.workers == 1 || work.taken_over || work.origin != Origin::Wire) {
-    return false;
+[[gnu::always_inline]] inline std::uint32_t Pipeline<Env>::owner_of_frame(
+    Packet* packet, std::size_t link_header) const {
+  const std::byte* ip = env_.data(packet) + link_header;
+  if (env_.contiguous(packet) < link_header + wire::kIpv6HeaderSize ||
+      load_be16(ip - 2) != kEthertypeIpv6 ||
+      !config_.locator.matches(ip + wire::ipv6_offset::kDestination) ||
+      std::to_integer<std::uint8_t>(ip[wire::ipv6_offset::kNextHeader]) != wire::protocol::kIpv6 ||
+      flow_label_of(ip) == 0) {
+    return config_.worker;
   }
-  const std::uint32_t worker = multipath_slot(hash, config_.workers);
-  if (worker == config_.worker) {
+  return worker_of(label_hash(flow_label_of(ip)));
+}
+
+// Of a packet of a link whose inner header is within reach. Fragments for us meet where their like
+// that come natively do. A peer that writes no flow labels (ours do, and never 0) has the flow
+// looked for inside.
+template <Environment Env>
+[[gnu::always_inline]] inline std::uint32_t Pipeline<Env>::owner_of_linked(const W& work) const {
+  if (config_.workers == 1) {
+    return config_.worker;
+  }
+  const std::byte* inner = work.ip + work.inner_at;
+  const std::size_t contiguous = work.contiguous - work.inner_at;
+  if (std::to_integer<std::uint8_t>(inner[wire::ipv6_offset::kNextHeader]) ==
+          wire::protocol::kFragment &&
+      contiguous >= wire::kIpv6HeaderSize + wire::kFragmentHeaderSize &&
+      config_.home_agent.matches(inner + wire::ipv6_offset::kDestination)) [[unlikely]] {
+    return worker_of(datagram_hash(inner, wire::kIpv6HeaderSize));
+  }
+  const std::uint32_t label = flow_label_of(work.ip);
+  return worker_of(label != 0 ? label_hash(label) : flow_hash(inner, contiguous));
+}
+
+// Leaves a packet to the worker whose it is, as it came in. False: that is this one.
+template <Environment Env>
+[[gnu::always_inline]] inline bool Pipeline<Env>::hand_off(W& work, std::uint32_t worker) {
+  if (worker == config_.worker || work.origin != Origin::Wire) {
     return false;
   }
   env_.hand_off(work.packet, worker, work.port);

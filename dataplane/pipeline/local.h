@@ -91,7 +91,7 @@ void Pipeline<Env>::deliver_fragment(W& work, LocalRole role, const wire::Header
     }
     return;
   }
-  if (hand_off(work, datagram_hash(work.ip, chain.upper_offset))) {
+  if (hand_off(work, worker_of(datagram_hash(work.ip, chain.upper_offset)))) {
     return;
   }
   if (!reassembler_.add(work, chain, config_.peers.contains(source_of(work)), env_.now())) {
@@ -99,7 +99,6 @@ void Pipeline<Env>::deliver_fragment(W& work, LocalRole role, const wire::Header
     return;
   }
   trace("the last fragment: now {} bytes", work.length);
-  work.taken_over = false;  // its flow may be another worker's
   deliver(work, role);
 }
 

@@ -15,12 +15,11 @@ inline constexpr std::size_t kVlanTag = 4;
 inline constexpr std::size_t kJoinedHeaders = 256;
 
 template <Environment Env>
-[[gnu::always_inline]] inline void Pipeline<Env>::parse(W& work, std::uint16_t port, Packet* packet,
-                                                        bool taken_over) {
+[[gnu::always_inline]] inline void Pipeline<Env>::parse(W& work, std::uint16_t port,
+                                                        Packet* packet) {
   work = W{};
   work.packet = packet;
   work.port = port;
-  work.taken_over = taken_over;
   work.ip = env_.data(packet);
   const PipelinePort& facts = config_.ports[port];
   if (!parse_link_header(work, facts) || !check_header(work) || !check_source(work, facts)) {

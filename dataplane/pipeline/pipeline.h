@@ -95,7 +95,7 @@ class Pipeline {
   using Counter = forwarding::Counter;
 
   // parse.h
-  void parse(W& work, std::uint16_t port, Packet* packet, bool taken_over);
+  void parse(W& work, std::uint16_t port, Packet* packet);
   bool parse_link_header(W& work, const PipelinePort& port);
   bool parse_unusual_link_header(W& work, const PipelinePort& port);
   bool check_header(W& work);
@@ -133,8 +133,14 @@ class Pipeline {
   // haha_link.h
   void enter_link_exit(W& work, std::size_t inner_at);
   void classify_linked(W& work);
-  [[nodiscard]] std::uint32_t linked_flow_hash(const W& work) const;
-  bool hand_off(W& work, std::uint32_t hash);
+  unsigned share(std::uint16_t port, std::span<Packet* const> packets,
+                 std::array<Packet*, kMaxBurst>& kept);
+  [[nodiscard]] std::uint32_t owner_of_frame(Packet* packet, std::size_t link_header) const;
+  [[nodiscard]] std::uint32_t owner_of_linked(const W& work) const;
+  [[nodiscard]] std::uint32_t worker_of(std::uint32_t hash) const {
+    return multipath_slot(hash, config_.workers);
+  }
+  bool hand_off(W& work, std::uint32_t worker);
   void send_to_primary(W& work, const Entry& entry);
   void relay_to_peer(W& work, const Entry& entry);
   void strand(W& work);
@@ -270,8 +276,12 @@ void Pipeline<Env>::receive(std::uint16_t port, std::span<Packet* const> packets
   }
   env_.count(Counter::Received, packets.size());
   env_.count(Counter::ReceivedBytes, bytes);
+  std::array<Packet*, kMaxBurst> kept;
+  if (config_.workers > 1 && config_.ports[port].haha) {
+    packets = std::span(kept).first(share(port, packets, kept));
+  }
   for (unsigned i = 0; i < packets.size(); ++i) {
-    parse(work_[i], port, packets[i], false);
+    parse(work_[i], port, packets[i]);
   }
   run_stages();
 }
@@ -281,7 +291,7 @@ void Pipeline<Env>::take_over(std::span<const std::uint16_t> ports,
                               std::span<Packet* const> packets) {
   env_.count(Counter::TakenOver, packets.size());
   for (unsigned i = 0; i < packets.size(); ++i) {
-    parse(work_[i], ports[i], packets[i], true);
+    parse(work_[i], ports[i], packets[i]);
   }
   run_stages();
 }

@@ -42,7 +42,6 @@ struct alignas(kCacheLine) Work {
   Origin origin = Origin::Wire;
   std::uint8_t decapsulations = 0;
   std::uint8_t link_hop_limit = 0;  // Link: of the outer packet, as it was received
-  bool taken_over = false;          // another worker received it and left it to this one
   std::uint8_t link_header = 0;     // bytes in front of `ip` that still are the frame's
 };
 

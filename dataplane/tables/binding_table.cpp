@@ -9,18 +9,18 @@
 namespace anyhome::dataplane {
 
 std::expected<std::unique_ptr<BindingTable>, std::string> BindingTable::create(const Setup& setup) {
-  if (setup.entries > ChainedIndex::kMaxEntries) {
+  if (setup.entries > BucketIndex::kMaxEntries) {
     return std::unexpected(fmt::format("{} addresses are more than the binding table takes ({})",
-                                       setup.entries, ChainedIndex::kMaxEntries));
+                                       setup.entries, BucketIndex::kMaxEntries));
   }
-  std::optional<ChainedIndex> chained;
+  std::optional<BucketIndex> buckets;
   std::optional<RteHashIndex> hashed;
-  if (setup.index == BindingIndex::Chained) {
-    auto index = ChainedIndex::create(setup.entries, setup.hash_seed, setup.socket);
+  if (setup.index == BindingIndex::Buckets) {
+    auto index = BucketIndex::create(setup.entries, setup.hash_seed, setup.socket);
     if (!index) {
       return std::unexpected(std::move(index.error()));
     }
-    chained.emplace(std::move(*index));
+    buckets.emplace(std::move(*index));
   } else {
     auto index = RteHashIndex::create(setup.name, setup.entries, setup.entries,
                                       static_cast<std::uint32_t>(setup.hash_seed), setup.socket);
@@ -37,40 +37,40 @@ std::expected<std::unique_ptr<BindingTable>, std::string> BindingTable::create(c
   if (!owners) {
     return std::unexpected(std::move(owners.error()));
   }
-  return std::unique_ptr<BindingTable>(new BindingTable(std::move(chained), std::move(hashed),
+  return std::unique_ptr<BindingTable>(new BindingTable(std::move(buckets), std::move(hashed),
                                                         std::move(*slab), std::move(*owners)));
 }
 
-BindingTable::BindingTable(std::optional<ChainedIndex> chained, std::optional<RteHashIndex> hashed,
+BindingTable::BindingTable(std::optional<BucketIndex> buckets, std::optional<RteHashIndex> hashed,
                            RteArray<Entry> slab, RteArray<std::uint32_t> owners)
-    : chained_(std::move(chained)),
+    : buckets_(std::move(buckets)),
       hashed_(std::move(hashed)),
       slab_(std::move(slab)),
       owners_(std::move(owners)),
       entry_pool_(static_cast<std::uint32_t>(slab_.size())) {}
 
 const Entry* BindingTable::find(const Ipv6Address& key) const {
-  return chained_ ? chained_->find(slab_.data(), key) : hashed_->find(key);
+  return buckets_ ? buckets_->find(slab_.data(), key) : hashed_->find(key);
 }
 
 // rte_hash has its own ideas of when to fetch what; there is no way in from here.
 void BindingTable::prefetch(const Ipv6Address& key) const {
-  if (chained_) {
-    chained_->prefetch(key);
+  if (buckets_) {
+    buckets_->prefetch(key);
   }
 }
 
 void BindingTable::prefetch_entry(const Ipv6Address& key) const {
-  if (!chained_) {
+  if (!buckets_) {
     return;
   }
-  if (const Entry* entry = chained_->prefetch_entry(slab_.data(), key)) {
+  if (const Entry* entry = buckets_->prefetch_entry(slab_.data(), key)) {
     rte_prefetch0(&owners_[index_of(entry)]);
   }
 }
 
 std::optional<std::uint32_t> BindingTable::likely_owner(const Ipv6Address& key) const {
-  const Entry* entry = chained_ ? chained_->prefetch_entry(slab_.data(), key) : nullptr;
+  const Entry* entry = buckets_ ? buckets_->prefetch_entry(slab_.data(), key) : nullptr;
   return entry == nullptr ? std::nullopt : std::optional(owner_of(entry));
 }
 
@@ -81,8 +81,8 @@ Entry* BindingTable::allocate_entry() {
 
 bool BindingTable::insert(Entry* entry, std::uint32_t owner) {
   owners_[index_of(entry)] = owner;
-  if (chained_) {
-    chained_->insert(slab_.data(), entry);
+  if (buckets_) {
+    buckets_->insert(slab_.data(), entry);
   } else if (!hashed_->insert(entry)) {
     return false;
   }
@@ -92,16 +92,16 @@ bool BindingTable::insert(Entry* entry, std::uint32_t owner) {
 
 void BindingTable::replace(const Entry* old, Entry* entry, std::uint32_t owner) {
   owners_[index_of(entry)] = owner;
-  if (chained_) {
-    chained_->replace(slab_.data(), old, entry);
+  if (buckets_) {
+    buckets_->replace(slab_.data(), old, entry);
   } else {
     hashed_->replace(entry);
   }
 }
 
 void BindingTable::remove(const Entry* entry) {
-  if (chained_) {
-    chained_->remove(slab_.data(), entry);
+  if (buckets_) {
+    buckets_->remove(slab_.data(), entry);
   } else {
     hashed_->remove(slab_.data(), entry);
   }
@@ -116,7 +116,7 @@ void BindingTable::free_entry(std::uint32_t index) {
 }
 
 std::size_t BindingTable::index_bytes() const {
-  return chained_ ? chained_->bytes() : hashed_->bytes();
+  return buckets_ ? buckets_->bytes() : hashed_->bytes();
 }
 
 }  // namespace anyhome::dataplane

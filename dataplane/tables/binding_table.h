@@ -2,7 +2,7 @@
 //
 // Entries of 64 bytes live in a slab; an index finds them by their keys: home addresses, addresses
 // of home agents, and masked mobile network prefixes. There are two indexes, the operator's choice:
-// chains through the entries (chained_index.h), and rte_hash (rte_hash_index.h). A change never
+// buckets (bucket_index.h), and rte_hash (rte_hash_index.h). A change never
 // writes an entry that readers may see: it fills another one and puts it in the place of the first,
 // so the slab holds spare entries for those that wait for readers.
 //
@@ -18,7 +18,7 @@
 #include "common/address.h"
 #include "common/config/config.h"
 #include "dataplane/pipeline/entry.h"
-#include "dataplane/tables/chained_index.h"
+#include "dataplane/tables/bucket_index.h"
 #include "dataplane/tables/index_pool.h"
 #include "dataplane/tables/memory.h"
 #include "dataplane/tables/rte_hash_index.h"
@@ -35,16 +35,16 @@ class BindingTable {
     std::uint32_t entries = 0;  // one per key; with those that wait for their grace period
     std::uint64_t hash_seed = 0;
     int socket = 0;
-    BindingIndex index = BindingIndex::Chained;
+    BindingIndex index = BindingIndex::Buckets;
   };
   static std::expected<std::unique_ptr<BindingTable>, std::string> create(const Setup& setup);
 
-  static constexpr unsigned kMaxBulk = ChainedIndex::kMaxBulk;
+  static constexpr unsigned kMaxBulk = BucketIndex::kMaxBulk;
 
   // Readers. Looks up n <= kMaxBulk keys of 16 bytes, wherever they lie; out[i] is nullptr on a
   // miss. Returns a bit per hit. Entries stay valid until the caller is next quiescent.
   std::uint64_t lookup_bulk(const std::byte* const* keys, unsigned n, const Entry** out) const {
-    return chained_ ? chained_->lookup_bulk(slab_.data(), keys, n, out)
+    return buckets_ ? buckets_->lookup_bulk(slab_.data(), keys, n, out)
                     : hashed_->lookup_bulk(keys, n, out);
   }
 
@@ -82,11 +82,11 @@ class BindingTable {
   [[nodiscard]] std::size_t slab_bytes() const { return slab_.bytes() + owners_.bytes(); }
 
  private:
-  BindingTable(std::optional<ChainedIndex> chained, std::optional<RteHashIndex> hashed,
+  BindingTable(std::optional<BucketIndex> buckets, std::optional<RteHashIndex> hashed,
                RteArray<Entry> slab, RteArray<std::uint32_t> owners);
 
   // Read by workers, written once. One of the two indexes is there.
-  std::optional<ChainedIndex> chained_;
+  std::optional<BucketIndex> buckets_;
   std::optional<RteHashIndex> hashed_;
   RteArray<Entry> slab_;
   // Written by the control thread with every change: on a cache line of its own, or each change

@@ -29,7 +29,7 @@ Capacities capacities_of(const TableSizes& sizes) {
   Capacities result{};
   result.records = sizes.max_bindings + sizes.max_agent_addresses;
   result.spare_entries =
-      sizes.spare_entries != 0 ? sizes.spare_entries : std::max(1024U, result.records / 16);
+      sizes.spare_entries != 0 ? sizes.spare_entries : std::max(1024U, result.records / 32);
   result.entries = result.records + sizes.max_prefixes + result.spare_entries;
   result.prefixes = sizes.max_routes + sizes.max_neighbors + sizes.max_prefixes_outside_pools +
                     sizes.max_agent_addresses;

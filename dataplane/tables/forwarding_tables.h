@@ -69,8 +69,8 @@ struct TableSizes {
   // Former care-of addresses, each kept for seconds; 0: one for each eighth binding, at least 1024.
   std::uint32_t max_former = 0;
   // Entries for changes that wait for their grace period, besides one per binding and prefix; 0: a
-  // 16th of the bindings, at least 1024.
-  // At 100,000 changes a second that is 40 ms of a stuck worker for 65,536 bindings.
+  // 32nd of the bindings, at least 1024.
+  // At 100,000 changes a second that is 40 ms of a stuck worker for 131,072 bindings.
   std::uint32_t spare_entries = 0;
   // Records that may wait for their grace period; 0: two per spare entry, all prefixes (a binding
   // goes with all of its own at once), and the routes' reserve. Rounded up to a power of two.
@@ -97,7 +97,7 @@ struct TableSetup {
   rte_rcu_qsbr* qsbr = nullptr;        // workers report to it; outlives the tables
   int socket = 0;                      // NUMA
   std::uint64_t hash_seed = 0;         // random in the daemon: keeps addresses from being chosen
-  BindingIndex binding_index = BindingIndex::Chained;
+  BindingIndex binding_index = BindingIndex::Buckets;
   GracePeriod grace_period = GracePeriod::Awaited;
 };
 

@@ -16,19 +16,18 @@
 
 #include "common/forwarding/counters.h"
 #include "common/forwarding/drop_reason.h"
-#include "dataplane/io/mbuf.h"
 #include "dataplane/io/packet_ring.h"
 #include "dataplane/pipeline/environment.h"
 #include "dataplane/worker/worker_counters.h"
 
 namespace anyhome::dataplane {
 
-// What another core has written of these packets: their own two lines, and then the first of their
-// data, each of all of them at once.
+// What another core has had of these packets and the pipeline is going to touch: the first line of
+// each, and then the two of its data with an outer and an inner header, each of all of them at
+// once.
 inline void prefetch_from_other_core(std::span<rte_mbuf* const> packets) {
   for (rte_mbuf* packet : packets) {
     rte_prefetch0(packet);
-    rte_prefetch0(&packet->cacheline1);
   }
   for (rte_mbuf* packet : packets) {
     const auto* data = rte_pktmbuf_mtod(packet, const std::byte*);
@@ -41,37 +40,42 @@ class Handoff {
  public:
   // `rings` by worker; null for oneself. Empty: nothing is handed off.
   Handoff(std::vector<PacketRing*> rings, WorkerCounters& counters)
-      : rings_(std::move(rings)),
-        buffers_(rings_.size()),
-        counters_(counters),
-        note_offset_(mbuf_note_offset()) {}
+      : rings_(std::move(rings)), buffers_(rings_.size()), counters_(counters) {}
 
+  // A frame that came in on `port`, our number of it, which travels in the mbuf's: what a device
+  // has put there nobody reads.
   void send(std::uint32_t worker, std::uint16_t port, rte_mbuf* frame) {
-    note_of(frame, note_offset_).handoff = {port};
+    frame->port = port;
     Buffer& buffer = buffers_[worker];
     buffer.frames[buffer.used++] = frame;
     if (buffer.used == kMaxBurst) {
-      flush(worker);
+      flush(buffer, worker);
     }
   }
 
-  // At the end of each loop.
+  // At the end of each loop. A few frames wait for the next one: each push and each pop costs both
+  // cores the ring's own lines, however few there are.
   void flush_all() {
     for (std::uint32_t worker = 0; worker < buffers_.size(); ++worker) {
-      if (buffers_[worker].used != 0) {
-        flush(worker);
+      Buffer& buffer = buffers_[worker];
+      if (buffer.used >= kFew || buffer.waiting) {
+        flush(buffer, worker);
+      } else {
+        buffer.waiting = buffer.used != 0;
       }
     }
   }
 
  private:
+  static constexpr unsigned kFew = 16;
   struct Buffer {
     unsigned used = 0;
+    bool waiting = false;  // since the last loop
     std::array<rte_mbuf*, kMaxBurst> frames;
   };
 
-  void flush(std::uint32_t worker) {
-    Buffer& buffer = buffers_[worker];
+  void flush(Buffer& buffer, std::uint32_t worker) {
+    buffer.waiting = false;
     const std::span frames(buffer.frames.data(), std::exchange(buffer.used, 0U));
     const unsigned taken = rings_[worker]->push_burst(frames);
     counters_.counters[static_cast<std::size_t>(forwarding::Counter::HandedOff)].add(taken);
@@ -86,7 +90,6 @@ class Handoff {
   std::vector<PacketRing*> rings_;
   std::vector<Buffer> buffers_;
   WorkerCounters& counters_;
-  int note_offset_;
 };
 
 }  // namespace anyhome::dataplane

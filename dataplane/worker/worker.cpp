@@ -109,7 +109,6 @@ unsigned Worker::serve_queues() {
 // What others have received for us.
 unsigned Worker::serve_taken() {
   unsigned served = 0;
-  const int offset = mbuf_note_offset();
   for (PacketRing* ring : setup_.taken_from) {
     std::array<rte_mbuf*, kMaxBurst> packets;
     std::array<std::uint16_t, kMaxBurst> ports;
@@ -119,7 +118,7 @@ unsigned Worker::serve_taken() {
     }
     prefetch_from_other_core(std::span(packets).first(taken));
     for (unsigned i = 0; i < taken; ++i) {
-      ports[i] = note_of(packets[i], offset).handoff.port;
+      ports[i] = packets[i]->port;
     }
     pipeline_.take_over(std::span(ports).first(taken),
                         std::span<rte_mbuf* const>(packets.data(), taken));

@@ -16,7 +16,7 @@ BINDINGS = 1000
 EAL = ("--no-pci", "--no-telemetry", "--log-level=error", "--no-huge", "-m", "400",
        "--force-max-simd-bitwidth=256")
 # What is no stage of the pipeline's, by what file, function or library contains.
-OTHERS = (("ChainedIndex", "binding-lookup"), ("RteHashIndex", "binding-lookup"),
+OTHERS = (("BucketIndex", "binding-lookup"), ("RteHashIndex", "binding-lookup"),
           ("rte_hash", "binding-lookup"), ("lpm", "route-lookup"), ("Lpm", "route-lookup"),
           ("route_table", "route-lookup"), ("reader_view", "route-lookup"))
 STAGES = ("parse", "local", "decapsulate", "haha_link", "resolve", "route", "encapsulate", "rewrite",
@@ -65,7 +65,7 @@ def parse_profile(lines):
     return stages
 
 
-def count(program, index="chained", timeout=120):
+def count(program, index="buckets", timeout=120):
     """{path: {stage: instructions per packet}}, of all stages and in all ("total")."""
     with tempfile.TemporaryDirectory(prefix="anyhome-bench-") as directory:
         directory = pathlib.Path(directory)
@@ -110,7 +110,7 @@ def figures(program, indexes):
     for index in indexes:
         for path, stages in count(program, index).items():
             found[f"instructions/{path}/{index}"] = stages.pop("total")
-            if index == "chained":
+            if index == "buckets":
                 found |= {f"stage/{path}/{stage}": cost for stage, cost in stages.items()
                           if cost >= 0.5}
     return {name: {"unit": "instructions", "better": "less", "quiet": round(value, 2)}

@@ -8,7 +8,7 @@ COLOURS = {"to-mobile-node": "#1b6ca8", "to-haha-link": "#5aa9e6", "from-haha-li
 
 
 def series(figures):
-    """{title: (colour, dash, points)}: chained solid, rte-hash dashed, the reference dotted."""
+    """{title: (colour, dash, points)}: buckets solid, rte-hash dashed, the reference dotted."""
     found = {}
     for name, figure in figures.items():
         parts = name.split("/")
@@ -17,7 +17,7 @@ def series(figures):
             continue
         if parts[0] == "path" and len(parts) == 4:
             title, colour = f"{parts[1]}, {parts[3]}", COLOURS[parts[1]]
-            dash = 1 if parts[3] == "chained" else 2
+            dash = 1 if parts[3] == "buckets" else 2
         elif name.startswith("reference/exact-match/"):
             title, colour, dash = "DPDK's exact match", COLOURS["exact-match"], 3
         else:

@@ -61,30 +61,30 @@ TEST_CASE("quiet and busy phases are told apart", "[bench]") {
 
 TEST_CASE("names are sorted by the numbers in them", "[bench]") {
   Figures figures;
-  for (const char* name : {"path/miss/100000/chained", "path/miss/4000/chained", "path/miss/x"}) {
+  for (const char* name : {"path/miss/100000/buckets", "path/miss/4000/buckets", "path/miss/x"}) {
     figures[name] = quiet(1);
   }
-  CHECK(figures.begin()->first == "path/miss/4000/chained");
-  CHECK(size_in("path/miss/100000/chained") == 100000);
+  CHECK(figures.begin()->first == "path/miss/4000/buckets");
+  CHECK(size_in("path/miss/100000/buckets") == 100000);
   CHECK(size_in("workers/scaling/one-haha-link") == 0);
 }
 
 TEST_CASE("targets go by path and size", "[bench]") {
-  CHECK(target_of("path/to-mobile-node/1000/chained")->must == 75);
+  CHECK(target_of("path/to-mobile-node/1000/buckets")->must == 75);
   CHECK(target_of("path/to-mobile-node/1000/rte-hash")->goal == 60);
-  CHECK(target_of("path/from-mobile-node/4000000/chained")->must == 240);
-  CHECK_FALSE(target_of("path/miss/1000/chained")->goal.has_value());
-  CHECK(target_of("to-exact-match/to-mobile-node/100000/chained")->must == 2.4);
-  CHECK(target_of("to-exact-match/to-mobile-node/1000/chained")->must == 1.8);
+  CHECK(target_of("path/from-mobile-node/4000000/buckets")->must == 240);
+  CHECK_FALSE(target_of("path/miss/1000/buckets")->goal.has_value());
+  CHECK(target_of("to-exact-match/to-mobile-node/100000/buckets")->must == 2.4);
+  CHECK(target_of("to-exact-match/to-mobile-node/1000/buckets")->must == 1.8);
   CHECK(target_of("workers/scaling/1000")->must == 1.9);
-  CHECK_FALSE(target_of("path/to-mobile-node/5000/chained").has_value());
+  CHECK_FALSE(target_of("path/to-mobile-node/5000/buckets").has_value());
   CHECK_FALSE(target_of("reference/io/1000").has_value());
   CHECK_FALSE(target_of("path").has_value());
 }
 
 TEST_CASE("a target is met, nearly met or missed", "[bench]") {
-  const std::string small = "path/to-mobile-node/1000/chained";
-  const std::string large = "path/to-mobile-node/100000/chained";
+  const std::string small = "path/to-mobile-node/1000/buckets";
+  const std::string large = "path/to-mobile-node/100000/buckets";
   CHECK(judge(small, quiet(75), 75) == Verdict::Met);
   CHECK(judge(small, quiet(82), 75) == Verdict::Near);
   CHECK(judge(small, quiet(83), 75) == Verdict::Missed);
@@ -102,8 +102,8 @@ TEST_CASE("a target is met, nearly met or missed", "[bench]") {
 }
 
 TEST_CASE("what moves less than it spreads is noise", "[bench]") {
-  const std::string small = "path/to-mobile-node/1000/chained";
-  const std::string large = "path/to-mobile-node/1000000/chained";
+  const std::string small = "path/to-mobile-node/1000/buckets";
+  const std::string large = "path/to-mobile-node/1000000/buckets";
   CHECK(compare(small, quiet(100), quiet(104)) == Change::WithinNoise);
   CHECK(compare(small, quiet(100), quiet(106)) == Change::Worse);
   CHECK(compare(small, quiet(100), quiet(94)) == Change::Better);
@@ -125,9 +125,9 @@ TEST_CASE("a record comes back from JSON as it was", "[bench]") {
   Record record;
   record.machine["processor"] = "of a kind";
   record.notes = {"4000000 bindings: not measured"};
-  record.figures["path/miss/1000/chained"] = quiet(57.5, 0.01);
+  record.figures["path/miss/1000/buckets"] = quiet(57.5, 0.01);
   record.figures["wire/rate"] = single(1e6, "packets/s", Better::More);
-  record.figures["path/miss/100000/chained"] = busy(80);
+  record.figures["path/miss/100000/buckets"] = busy(80);
   const auto read = from_json(to_json(record));
   REQUIRE(read.has_value());
   CHECK(read->machine == record.machine);
@@ -155,7 +155,7 @@ TEST_CASE("what is no record is refused with a reason", "[bench]") {
 
 TEST_CASE("tables show targets beside figures, and ratios to references", "[bench]") {
   Record record;
-  record.figures["path/to-mobile-node/1000/chained"] = quiet(64);
+  record.figures["path/to-mobile-node/1000/buckets"] = quiet(64);
   record.figures["reference/exact-match/1000"] = quiet(32);
   record.figures["churn/rate/100000"] = single(300000, "changes/s", Better::More);
   record.notes = {"something is missing"};
@@ -166,20 +166,20 @@ TEST_CASE("tables show targets beside figures, and ratios to references", "[benc
   CHECK(tables.find("churn/rate/100000") != std::string::npos);
   CHECK(tables.find("note: something is missing") != std::string::npos);
   CHECK(as_csv(record).find(
-            "path/to-mobile-node/1000/chained,cycles,less,64,64,,0,75,met,60,near\n") !=
+            "path/to-mobile-node/1000/buckets,cycles,less,64,64,,0,75,met,60,near\n") !=
         std::string::npos);
 }
 
 TEST_CASE("a comparison says which figures have changed", "[bench]") {
   Record before;
   Record now;
-  before.figures["path/miss/1000/chained"] = quiet(60);
-  now.figures["path/miss/1000/chained"] = quiet(90);
-  before.figures["path/to-mobile-node/1000/chained"] = quiet(60);
-  now.figures["path/to-mobile-node/1000/chained"] = quiet(61);
-  before.figures["path/to-haha-link/1000/chained"] = busy(60);
-  now.figures["path/to-haha-link/1000/chained"] = quiet(60);
-  now.figures["path/new/1000/chained"] = quiet(1);
+  before.figures["path/miss/1000/buckets"] = quiet(60);
+  now.figures["path/miss/1000/buckets"] = quiet(90);
+  before.figures["path/to-mobile-node/1000/buckets"] = quiet(60);
+  now.figures["path/to-mobile-node/1000/buckets"] = quiet(61);
+  before.figures["path/to-haha-link/1000/buckets"] = busy(60);
+  now.figures["path/to-haha-link/1000/buckets"] = quiet(60);
+  now.figures["path/new/1000/buckets"] = quiet(1);
   const std::string text = as_comparison(before, now);
   CHECK(text.find("+50.0%  slower") != std::string::npos);
   CHECK(text.find("within noise") != std::string::npos);

@@ -26,7 +26,7 @@ def main(program, counts_file, *options):
         committed = tomllib.load(file)
     measured = {index: {path: stages["total"] for path, stages in
                         instructions.count(program, index).items()}
-                for index in ("chained", "rte-hash")}
+                for index in ("buckets", "rte-hash")}
     if "--print" in options:
         for index, paths in measured.items():
             print(f"[{index}]")

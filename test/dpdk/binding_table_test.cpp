@@ -1,5 +1,6 @@
 #include "dataplane/tables/binding_table.h"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
@@ -22,8 +23,8 @@ std::unique_ptr<BindingTable> make_table(BindingIndex index, std::uint32_t entri
 }
 
 BindingIndex either_index() {
-  const auto index = GENERATE(BindingIndex::Chained, BindingIndex::RteHash);
-  UNSCOPED_INFO((index == BindingIndex::Chained ? "chained" : "rte_hash"));
+  const auto index = GENERATE(BindingIndex::Buckets, BindingIndex::RteHash);
+  UNSCOPED_INFO((index == BindingIndex::Buckets ? "buckets" : "rte_hash"));
   return index;
 }
 
@@ -187,8 +188,75 @@ TEST_CASE("whatever is added, replaced and removed, what is found is what is the
   }
 }
 
+// All keys in one bucket, with the same tag in its slots and in its chain: nothing but the keys in
+// the entries tells them apart, and most are behind links.
+TEST_CASE("keys that share a bucket and its tags", "[binding-table][property]") {
+  constexpr std::uint64_t kSeed = 5;
+  constexpr std::uint64_t kTags = 0x7c0000ff;  // of the hash: what a slot and a link keep
+  constexpr std::size_t kKeys = 40;
+  std::vector<Ipv6Address> keys;
+  const std::uint64_t wanted = hash_address(numbered(0), kSeed) & kTags;
+  for (std::uint32_t i = 0; keys.size() < kKeys + 1; ++i) {
+    if ((hash_address(numbered(i), kSeed) & kTags) == wanted) {
+      keys.push_back(numbered(i));
+    }
+  }
+  const Ipv6Address absent = keys.back();
+  auto index = BucketIndex::create(1, kSeed, -1);
+  REQUIRE(index.has_value());
+  CHECK(index->bytes() == kCacheLine);
+
+  const unsigned seed = random_seed();
+  INFO(replay_line(seed, "dpdk-tests", "[binding-table]"));
+  std::mt19937 random(seed);
+  std::vector<Entry> slab(kKeys * 2);
+  std::vector<unsigned> free;
+  for (unsigned i = 0; i < slab.size(); ++i) {
+    free.push_back(i);
+  }
+  std::array<Entry*, kKeys> model{};
+  const auto make = [&](std::size_t key) {
+    Entry& entry = slab[free.back()];
+    free.pop_back();
+    entry = Entry{};
+    entry.key = keys[key];
+    return &entry;
+  };
+  for (unsigned step = 0; step < 4'000; ++step) {
+    const std::size_t key = random() % kKeys;
+    Entry*& known = model[key];
+    if (known == nullptr) {
+      known = make(key);
+      index->insert(slab.data(), known);
+    } else {
+      Entry* const former = known;
+      known = random() % 2 == 0 ? make(key) : nullptr;
+      if (known != nullptr) {
+        index->replace(slab.data(), former, known);
+      } else {
+        index->remove(slab.data(), former);
+      }
+      free.insert(free.begin(), static_cast<unsigned>(former - slab.data()));
+    }
+    std::array<const std::byte*, kKeys + 1> wanted_keys;
+    std::array<const Entry*, kKeys + 1> found;
+    for (std::size_t i = 0; i <= kKeys; ++i) {
+      wanted_keys[i] = bytes_of(keys[i]);
+    }
+    const std::uint64_t hits =
+        index->lookup_bulk(slab.data(), wanted_keys.data(), kKeys + 1, found.data());
+    for (std::size_t i = 0; i < kKeys; ++i) {
+      REQUIRE(found[i] == model[i]);
+      REQUIRE(((hits >> i) & 1U) == (model[i] != nullptr ? 1U : 0U));
+      REQUIRE(index->find(slab.data(), keys[i]) == model[i]);
+    }
+    REQUIRE(found[kKeys] == nullptr);
+    REQUIRE(index->find(slab.data(), absent) == nullptr);
+  }
+}
+
 TEST_CASE("what is too big for a table is refused by name", "[binding-table][refusal]") {
-  const auto table = BindingTable::create({"keys", ChainedIndex::kMaxEntries + 1, 1, -1});
+  const auto table = BindingTable::create({"keys", BucketIndex::kMaxEntries + 1, 1, -1});
   REQUIRE_FALSE(table.has_value());
   CHECK(table.error() == "67108863 addresses are more than the binding table takes (67108862)");
 }

@@ -195,8 +195,8 @@ TableSetup stress_setup(const Qsbr& qsbr) {
 TEST_CASE("workers see whole things and right ways while everything changes", "[stress]") {
   const unsigned seed = random_seed();
   INFO(replay_line(seed, "dpdk-tests", "[stress]~[negative-control]"));
-  const auto index = GENERATE(BindingIndex::Chained, BindingIndex::RteHash);
-  INFO((index == BindingIndex::Chained ? "chained" : "rte_hash"));
+  const auto index = GENERATE(BindingIndex::Buckets, BindingIndex::RteHash);
+  INFO((index == BindingIndex::Buckets ? "buckets" : "rte_hash"));
   const Qsbr qsbr;
   Findings findings;
   TableSetup setup = stress_setup(qsbr);

@@ -1,4 +1,5 @@
 // Which worker a packet of a HAHA link is for, and that it is the same for all of its flow.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -25,11 +26,17 @@ struct WorkerFixture : HahaFixture {
   }
 };
 
+// Of a peer that writes no flow labels.
 Bytes flow(const HahaFixture& f, std::uint16_t number, std::uint32_t sequence = 0) {
   PacketSpec spec{f.correspondent, f.home};
   store_be16(spec.payload.data(), number);
   store_be32(spec.payload.data() + 8, sequence);
   return f.from_osaka(build(spec));
+}
+
+Bytes labelled(Bytes packet, std::uint32_t label) {
+  store_be32(packet.data(), (load_be32(packet.data()) & 0xfff00000U) | label);
+  return packet;
 }
 
 }  // namespace
@@ -63,6 +70,133 @@ TEST_CASE("the flows of a link are spread over the workers, each as a whole",
   for (const auto& [worker, share] : shares) {
     INFO("worker " << worker);
     CHECK(share > 60);
+  }
+}
+
+TEST_CASE("a packet of a link goes by its outer flow label, whatever is inside",
+          "[pipeline][handoff]") {
+  std::map<std::uint32_t, unsigned> shares;
+  for (const bool vlan : {false, true}) {
+    WorkerFixture f(1);
+    if (vlan) {
+      f.config.ports[0].vlan = 7;
+      f.restart();
+    }
+    const auto framed = [&](const Bytes& packet) {
+      Bytes bytes = frame(PipelineFixture::kPortMac, packet);
+      if (vlan) {
+        const Bytes tag = {std::byte{0x81}, std::byte{0}, std::byte{0}, std::byte{7}};
+        bytes.insert(bytes.begin() + 12, tag.begin(), tag.end());
+      }
+      return bytes;
+    };
+    for (std::uint32_t label = 1; label <= 400; ++label) {
+      std::set<std::uint32_t> workers;
+      for (std::uint16_t number = 0; number < 3; ++number) {
+        f.env.forget();
+        const Bytes packet = framed(labelled(flow(f, number), label));
+        f.receive_frame(packet);
+        if (f.env.handed_off.empty()) {
+          CHECK(f.counted() ==
+                "received=1 sent=1 encapsulated-to-mobile-node=1 decapsulated-from-peer=1");
+          workers.insert(1);
+        } else {
+          CHECK(f.counted() == "received=1 handed-off=1");
+          CHECK(f.env.handed_off[0].frame == packet);
+          workers.insert(f.env.handed_off[0].worker);
+        }
+        f.check_quiet();
+      }
+      REQUIRE(workers.size() == 1);
+      ++shares[*workers.begin()];
+    }
+  }
+  REQUIRE(shares.size() == kWorkers);
+  for (const auto& [worker, share] : shares) {
+    INFO("worker " << worker);
+    CHECK(share > 120);  // of 800
+  }
+}
+
+TEST_CASE("of a burst each packet goes to its worker, in order", "[pipeline][handoff]") {
+  WorkerFixture f(2);
+  for (const unsigned burst : {1U, 2U, 31U, 32U, 33U, 64U}) {
+    f.env.forget();
+    std::vector<dataplane::HeapPacket*> packets;
+    for (std::uint16_t i = 0; i < burst; ++i) {
+      // Two of three are a link's; the third is a correspondent's, and stays.
+      PacketSpec spec{f.correspondent, f.home};
+      store_be16(spec.payload.data(), i);
+      const Bytes packet = i % 3 == 2 ? build(spec) : labelled(flow(f, i), 1000U + i);
+      packets.push_back(f.env.add(frame(PipelineFixture::kPortMac, packet)));
+    }
+    f.pipeline->receive(0, std::span<dataplane::HeapPacket* const>(packets));
+    std::map<std::uint32_t, std::vector<std::uint16_t>> order;
+    for (const Transmitted& sent : f.env.transmitted) {
+      order[2].push_back(load_be16(without_link_header(sent.frame).data() + 80));
+    }
+    for (const HandedOff& one : f.env.handed_off) {
+      order[one.worker].push_back(load_be16(one.frame.data() + 14 + 80));
+    }
+    CHECK(f.env.transmitted.size() >= burst / 3);
+    CHECK(f.env.transmitted.size() + f.env.handed_off.size() == burst);
+    for (const auto& [worker, numbers] : order) {
+      INFO("worker " << worker);
+      // Links first or natives first, each is in order; both are resolved in the same bulk.
+      CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+    }
+    f.check_quiet();
+  }
+}
+
+TEST_CASE("who owns a packet does not depend on who is asked", "[pipeline][handoff]") {
+  // Labelled or not, a fragment for us inside, a fragment outside: all get to one worker, from
+  // wherever, and stay there.
+  std::vector<std::unique_ptr<WorkerFixture>> workers;
+  for (std::uint32_t i = 0; i < kWorkers; ++i) {
+    workers.push_back(std::make_unique<WorkerFixture>(i));
+  }
+  const WorkerFixture& f = *workers[0];
+  Bytes payload(8 + 64);
+  Writer writer(payload);
+  wire::FragmentHeader{wire::protocol::kIpv6, 0, true, 99}.write(writer);
+  const Bytes fragment = build({f.care_of, f.agent, wire::protocol::kFragment, 64, 0, 0, payload});
+  std::vector<Bytes> packets = {f.from_osaka(fragment), fragment};
+  for (std::uint16_t i = 0; i < 20; ++i) {
+    packets.push_back(flow(f, i));
+    packets.push_back(labelled(flow(f, i), 1U + i * 4099U));
+    packets.push_back(labelled(f.from_osaka(fragment), 1U + i * 4099U));
+  }
+  for (const Bytes& packet : packets) {
+    INFO(dump(packet));
+    std::set<std::uint32_t> ends;
+    for (std::uint32_t start = 0; start < kWorkers; ++start) {
+      for (auto& worker : workers) {
+        worker->env.forget();
+        worker->restart();
+      }
+      workers[start]->receive(packet);
+      std::uint32_t at = start;
+      unsigned hops = 0;
+      while (!workers[at]->env.handed_off.empty()) {
+        const HandedOff one = workers[at]->env.handed_off[0];
+        workers[at]->env.handed_off.clear();
+        REQUIRE(++hops <= 2);
+        at = one.worker;
+        workers[at]->take_over(one);
+      }
+      ends.insert(at);
+    }
+    CHECK(ends.size() == 1);
+  }
+}
+
+TEST_CASE("frames are shared where links may come in, and nowhere else", "[pipeline][handoff]") {
+  WorkerFixture f(0);
+  for (std::uint32_t label = 1; label < 20; ++label) {
+    f.env.forget();
+    f.receive(labelled(flow(f, 1), label), 1);
+    CHECK(f.counted() == "haha-port=1 received=1");
   }
 }
 
@@ -104,8 +238,19 @@ TEST_CASE("what is refused at a link is refused by whoever receives it", "[pipel
     WorkerFixture f(2);
     PacketSpec spec{f.correspondent, f.home};
     store_be16(spec.payload.data(), number);
-    f.receive(tunnel(f.correspondent, f.locator, build(spec)));
+    const Bytes packet = tunnel(f.correspondent, f.locator, build(spec));
+    f.receive(packet);
     CHECK(f.counted() == "haha-stranger=1 received=1");
+    // With a label by its owner, who is as good at it.
+    f.env.forget();
+    f.receive(labelled(packet, 1000U + number));
+    for (const HandedOff& one : f.env.handed_off) {
+      WorkerFixture other(one.worker);
+      other.take_over(one);
+      CHECK(other.counted() == "haha-stranger=1 taken-over=1");
+    }
+    CHECK(f.counted() ==
+          (f.env.handed_off.empty() ? "haha-stranger=1 received=1" : "received=1 handed-off=1"));
   }
 }
 

@@ -1,0 +1,257 @@
+#include "dataplane/tables/bucket_index.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstring>
+
+#include <emmintrin.h>
+
+#include <rte_prefetch.h>
+
+namespace anyhome::dataplane {
+namespace {
+
+using Link = std::uint32_t;
+
+constexpr std::uint32_t kKeysPerBucket = 8;
+constexpr unsigned kTagsPerWord = 8;
+constexpr unsigned kAllSlots = (1U << 12U) - 1;
+constexpr unsigned kLinkShift = 32;  // in the second word
+constexpr Link kLast = 1U << 31U;
+constexpr unsigned kLinkTagShift = 26;
+constexpr Link kLinkTagMask = 0x1fU << kLinkTagShift;
+constexpr Link kIndexMask = (1U << kLinkTagShift) - 1;
+
+// Bits of the hash that do not pick the bucket: the lowest 8 for slots, 26 to 30 for links.
+std::uint8_t tag_of(std::uint64_t hash) {
+  const auto tag = static_cast<std::uint8_t>(hash);
+  return tag == 0 ? 1 : tag;
+}
+Link link_tag_of(std::uint64_t hash) { return static_cast<Link>(hash) & kLinkTagMask; }
+
+// Publication: what is stored leads to what was written before. Pairs with `load`.
+template <class T>
+void store(T& where, T value) {
+  std::atomic_ref(where).store(value, std::memory_order_release);
+}
+template <class T>
+T load(const T& where) {
+  // C++20 has no atomic_ref to what is const.
+  return std::atomic_ref(const_cast<T&>(where)).load(std::memory_order_acquire);
+}
+
+template <class E>
+E& entry_at(E* slab, Link link) {
+  return slab[(link & kIndexMask) - 1];
+}
+
+bool has_key(const Entry& entry, const std::byte* key) {
+  std::uint64_t wanted[2];
+  std::uint64_t found[2];
+  std::memcpy(wanted, key, sizeof wanted);
+  std::memcpy(found, &entry.key, sizeof found);
+  return ((wanted[0] ^ found[0]) | (wanted[1] ^ found[1])) == 0;
+}
+
+// From a link on along its chain.
+const Entry* walk(const Entry* slab, Link link, Link tag, const std::byte* key) {
+  while (link != 0) {
+    const bool matches = (link & kLinkTagMask) == tag;
+    if (!matches && (link & kLast) != 0) {
+      return nullptr;
+    }
+    const Entry& entry = entry_at(slab, link);
+    if (matches && has_key(entry, key)) {
+      return &entry;
+    }
+    link = load(entry.next);
+  }
+  return nullptr;
+}
+
+void store_tag(std::array<std::uint64_t, 2>& words, unsigned slot, std::uint8_t tag) {
+  std::uint64_t& word = words[slot / kTagsPerWord];
+  const unsigned shift = slot % kTagsPerWord * 8;
+  store(word, (word & ~(std::uint64_t{0xff} << shift)) | (std::uint64_t{tag} << shift));
+}
+
+Link chain_of(std::uint64_t second_word) { return static_cast<Link>(second_word >> kLinkShift); }
+
+void store_chain(std::array<std::uint64_t, 2>& words, Link link) {
+  const std::uint64_t tags = words[1] & ((std::uint64_t{1} << kLinkShift) - 1);
+  store(words[1], tags | (std::uint64_t{link} << kLinkShift));
+}
+
+// A bit for each slot with this tag.
+unsigned slots_with(std::uint64_t first_word, std::uint64_t second_word, std::uint8_t tag) {
+  const __m128i tags =
+      _mm_set_epi64x(static_cast<long long>(second_word), static_cast<long long>(first_word));
+  const __m128i equal = _mm_cmpeq_epi8(tags, _mm_set1_epi8(static_cast<char>(tag)));
+  return static_cast<unsigned>(_mm_movemask_epi8(equal)) & kAllSlots;
+}
+
+}  // namespace
+
+std::expected<BucketIndex, std::string> BucketIndex::create(std::uint32_t keys, std::uint64_t seed,
+                                                            int socket) {
+  auto buckets = RteArray<Bucket>::create(
+      "binding table", (std::size_t{keys} + kKeysPerBucket) / kKeysPerBucket, socket);
+  if (!buckets) {
+    return std::unexpected(std::move(buckets.error()));
+  }
+  return BucketIndex(std::move(*buckets), seed);
+}
+
+BucketIndex::BucketIndex(RteArray<Bucket> buckets, std::uint64_t seed)
+    : buckets_(std::move(buckets)), count_(buckets_.size()), seed_(seed) {}
+
+[[gnu::always_inline]] inline BucketIndex::Candidates BucketIndex::candidates(const Bucket& bucket,
+                                                                              std::uint64_t hash) {
+  const std::uint64_t first = load(bucket.words[0]);
+  const std::uint64_t second = load(bucket.words[1]);
+  Link chain = chain_of(second);
+  // Of another key, and nothing behind it.
+  const bool alien = (chain & kLinkTagMask) != link_tag_of(hash) && (chain & kLast) != 0;
+  chain = alien ? 0 : chain;
+  return {slots_with(first, second, tag_of(hash)), chain};
+}
+
+[[gnu::always_inline]] inline std::uint32_t BucketIndex::first_of(const Bucket& bucket,
+                                                                  const Candidates& candidates) {
+  // Some slot is read in any case, so that nothing has to be jumped over.
+  const auto slot =
+      static_cast<unsigned>(std::countr_zero(candidates.slots | (1U << (kSlots - 1))));
+  const std::uint32_t in_slot = load(bucket.slots[slot]);
+  return candidates.slots != 0 ? in_slot : candidates.chain & kIndexMask;
+}
+
+// Three passes, so that the cache misses of all keys overlap in each.
+std::uint64_t BucketIndex::lookup_bulk(const Entry* slab, const std::byte* const* keys, unsigned n,
+                                       const Entry** out) const {
+  std::array<std::uint64_t, kMaxBulk> hashes;
+  std::array<std::uint32_t, kMaxBulk> first;
+  const Bucket* const buckets = buckets_.data();
+  for (unsigned i = 0; i < n; ++i) {
+    Ipv6Address key;
+    std::memcpy(key.octets.data(), keys[i], Ipv6Address::kSize);
+    hashes[i] = hash(key);
+    rte_prefetch0(&buckets[place(hashes[i])]);
+  }
+  for (unsigned i = 0; i < n; ++i) {
+    const Bucket& bucket = buckets[place(hashes[i])];
+    first[i] = first_of(bucket, candidates(bucket, hashes[i]));
+    rte_prefetch0(&entry_at(slab, first[i] | std::uint32_t{first[i] == 0}));
+  }
+  std::uint64_t hits = 0;
+  for (unsigned i = 0; i < n; ++i) {
+    const Entry* found = nullptr;
+    if (first[i] != 0) {
+      found = &entry_at(slab, first[i]);
+      if (!has_key(*found, keys[i])) [[unlikely]] {
+        found = search(slab, buckets[place(hashes[i])], hashes[i], keys[i]);
+      }
+    }
+    out[i] = found;
+    hits |= std::uint64_t{found != nullptr} << i;
+  }
+  return hits;
+}
+
+// One key at a time, everywhere it may be.
+[[gnu::noinline]] const Entry* BucketIndex::search(const Entry* slab, const Bucket& bucket,
+                                                   std::uint64_t hash, const std::byte* key) const {
+  const Candidates here = candidates(bucket, hash);
+  for (unsigned slots = here.slots; slots != 0; slots &= slots - 1) {
+    const Entry& entry =
+        entry_at(slab, load(bucket.slots[static_cast<unsigned>(std::countr_zero(slots))]));
+    if (has_key(entry, key)) {
+      return &entry;
+    }
+  }
+  return walk(slab, here.chain, link_tag_of(hash), key);
+}
+
+const Entry* BucketIndex::find(const Entry* slab, const Ipv6Address& key) const {
+  const std::uint64_t of_key = hash(key);
+  return search(slab, buckets_[place(of_key)], of_key, bytes_of(key));
+}
+
+void BucketIndex::prefetch(const Ipv6Address& key) const {
+  rte_prefetch0(&buckets_[place(hash(key))]);
+}
+
+const Entry* BucketIndex::prefetch_entry(const Entry* slab, const Ipv6Address& key) const {
+  const std::uint64_t of_key = hash(key);
+  const Bucket& bucket = buckets_[place(of_key)];
+  const std::uint32_t first = first_of(bucket, candidates(bucket, of_key));
+  if (first == 0) {
+    return nullptr;
+  }
+  const Entry& entry = entry_at(slab, first);
+  rte_prefetch0(&entry);
+  return &entry;
+}
+
+void BucketIndex::insert(Entry* slab, Entry* entry) {
+  const std::uint64_t of_key = hash(entry->key);
+  Bucket& bucket = buckets_[place(of_key)];
+  const std::uint32_t index = static_cast<std::uint32_t>(entry - slab) + 1;
+  if (const unsigned free = slots_with(bucket.words[0], bucket.words[1], 0); free != 0) {
+    const auto slot = static_cast<unsigned>(std::countr_zero(free));
+    store(bucket.slots[slot], index);
+    store_tag(bucket.words, slot, tag_of(of_key));
+    return;
+  }
+  entry->next = chain_of(bucket.words[1]);
+  store_chain(bucket.words, index | link_tag_of(of_key) | (entry->next == 0 ? kLast : 0));
+}
+
+unsigned BucketIndex::slot_of(const Bucket& bucket, std::uint32_t index) {
+  unsigned taken = kAllSlots & ~slots_with(bucket.words[0], bucket.words[1], 0);
+  for (; taken != 0; taken &= taken - 1) {
+    const auto slot = static_cast<unsigned>(std::countr_zero(taken));
+    if (bucket.slots[slot] == index) {
+      return slot;
+    }
+  }
+  return kSlots;
+}
+
+template <class Change>
+void BucketIndex::relink(Entry* slab, Bucket& bucket, const Entry* entry, Change&& change) {
+  const Link front = chain_of(bucket.words[1]);
+  if (&entry_at(slab, front) == entry) {
+    store_chain(bucket.words, change(front));
+    return;
+  }
+  Link* link = &entry_at(slab, front).next;
+  while (&entry_at(slab, *link) != entry) {
+    link = &entry_at(slab, *link).next;
+  }
+  store(*link, change(*link));
+}
+
+void BucketIndex::replace(Entry* slab, const Entry* old, Entry* entry) {
+  Bucket& bucket = buckets_[place(hash(old->key))];
+  const std::uint32_t index = static_cast<std::uint32_t>(entry - slab) + 1;
+  const unsigned slot = slot_of(bucket, static_cast<std::uint32_t>(old - slab) + 1);
+  if (slot != kSlots) {
+    store(bucket.slots[slot], index);
+    return;
+  }
+  entry->next = old->next;
+  relink(slab, bucket, old, [&](Link link) { return index | (link & (kLinkTagMask | kLast)); });
+}
+
+void BucketIndex::remove(Entry* slab, const Entry* entry) {
+  Bucket& bucket = buckets_[place(hash(entry->key))];
+  const unsigned slot = slot_of(bucket, static_cast<std::uint32_t>(entry - slab) + 1);
+  if (slot != kSlots) {
+    store_tag(bucket.words, slot, 0);
+    return;
+  }
+  relink(slab, bucket, entry, [&](Link) { return entry->next; });
+}
+
+}  // namespace anyhome::dataplane
