@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstring>
 
-#include <emmintrin.h>
+#include <smmintrin.h>
 
 #include <rte_prefetch.h>
 
@@ -47,11 +47,10 @@ E& entry_at(E* slab, Link link) {
 }
 
 bool has_key(const Entry& entry, const std::byte* key) {
-  std::uint64_t wanted[2];
-  std::uint64_t found[2];
-  std::memcpy(wanted, key, sizeof wanted);
-  std::memcpy(found, &entry.key, sizeof found);
-  return ((wanted[0] ^ found[0]) | (wanted[1] ^ found[1])) == 0;
+  const __m128i wanted = _mm_loadu_si128(reinterpret_cast<const __m128i*>(key));       // NOLINT
+  const __m128i found = _mm_load_si128(reinterpret_cast<const __m128i*>(&entry.key));  // NOLINT
+  const __m128i difference = _mm_xor_si128(wanted, found);
+  return _mm_testz_si128(difference, difference) != 0;
 }
 
 // From a link on along its chain.
@@ -84,11 +83,24 @@ void store_chain(std::array<std::uint64_t, 2>& words, Link link) {
 }
 
 // A bit for each slot with this tag.
-unsigned slots_with(std::uint64_t first_word, std::uint64_t second_word, std::uint8_t tag) {
-  const __m128i tags =
-      _mm_set_epi64x(static_cast<long long>(second_word), static_cast<long long>(first_word));
-  const __m128i equal = _mm_cmpeq_epi8(tags, _mm_set1_epi8(static_cast<char>(tag)));
+unsigned slots_with(__m128i words, std::uint8_t tag) {
+  const __m128i equal = _mm_cmpeq_epi8(words, _mm_set1_epi8(static_cast<char>(tag)));
   return static_cast<unsigned>(_mm_movemask_epi8(equal)) & kAllSlots;
+}
+
+// Tags and link at once. The processor does that in one access, of an aligned line, so that no part
+// of a word is older than another; the compiler must not do it later than what follows.
+__m128i load_words(const std::array<std::uint64_t, 2>& words) {
+  const __m128i loaded = _mm_load_si128(reinterpret_cast<const __m128i*>(words.data()));  // NOLINT
+  std::atomic_signal_fence(std::memory_order_acquire);
+  return loaded;
+}
+
+// Where a chain begins. 0: nowhere, or with another key, and nothing behind it.
+Link chain_for(__m128i words, std::uint64_t hash) {
+  const auto chain = static_cast<Link>(_mm_extract_epi32(words, 3));
+  const bool alien = (chain & kLinkTagMask) != link_tag_of(hash) && (chain & kLast) != 0;
+  return alien ? 0 : chain;
 }
 
 }  // namespace
@@ -106,41 +118,35 @@ std::expected<BucketIndex, std::string> BucketIndex::create(std::uint32_t keys, 
 BucketIndex::BucketIndex(RteArray<Bucket> buckets, std::uint64_t seed)
     : buckets_(std::move(buckets)), count_(buckets_.size()), seed_(seed) {}
 
-[[gnu::always_inline]] inline BucketIndex::Candidates BucketIndex::candidates(const Bucket& bucket,
-                                                                              std::uint64_t hash) {
-  const std::uint64_t first = load(bucket.words[0]);
-  const std::uint64_t second = load(bucket.words[1]);
-  Link chain = chain_of(second);
-  // Of another key, and nothing behind it.
-  const bool alien = (chain & kLinkTagMask) != link_tag_of(hash) && (chain & kLast) != 0;
-  chain = alien ? 0 : chain;
-  return {slots_with(first, second, tag_of(hash)), chain};
-}
-
+// The entry to look at first, as index + 1; 0: the key is not here.
 [[gnu::always_inline]] inline std::uint32_t BucketIndex::first_of(const Bucket& bucket,
-                                                                  const Candidates& candidates) {
-  // Some slot is read in any case, so that nothing has to be jumped over.
-  const auto slot =
-      static_cast<unsigned>(std::countr_zero(candidates.slots | (1U << (kSlots - 1))));
-  const std::uint32_t in_slot = load(bucket.slots[slot]);
-  return candidates.slots != 0 ? in_slot : candidates.chain & kIndexMask;
+                                                                  std::uint64_t hash) {
+  const __m128i words = load_words(bucket.words);
+  const unsigned slots = slots_with(words, tag_of(hash));
+  // Some slot is read in any case, so that a miss is not a jump.
+  const auto slot = static_cast<unsigned>(std::countr_zero(slots | (1U << (kSlots - 1))));
+  const std::uint32_t index = load(bucket.slots[slot]);
+  if (slots == 0 && _mm_extract_epi32(words, 3) != 0) [[unlikely]] {
+    return chain_for(words, hash) & kIndexMask;
+  }
+  return slots != 0 ? index : 0;
 }
 
 // Three passes, so that the cache misses of all keys overlap in each.
 std::uint64_t BucketIndex::lookup_bulk(const Entry* slab, const std::byte* const* keys, unsigned n,
                                        const Entry** out) const {
   std::array<std::uint64_t, kMaxBulk> hashes;
+  std::array<const Bucket*, kMaxBulk> buckets;
   std::array<std::uint32_t, kMaxBulk> first;
-  const Bucket* const buckets = buckets_.data();
   for (unsigned i = 0; i < n; ++i) {
     Ipv6Address key;
     std::memcpy(key.octets.data(), keys[i], Ipv6Address::kSize);
     hashes[i] = hash(key);
-    rte_prefetch0(&buckets[place(hashes[i])]);
+    buckets[i] = &buckets_[place(hashes[i])];
+    rte_prefetch0(buckets[i]);
   }
   for (unsigned i = 0; i < n; ++i) {
-    const Bucket& bucket = buckets[place(hashes[i])];
-    first[i] = first_of(bucket, candidates(bucket, hashes[i]));
+    first[i] = first_of(*buckets[i], hashes[i]);
     rte_prefetch0(&entry_at(slab, first[i] | std::uint32_t{first[i] == 0}));
   }
   std::uint64_t hits = 0;
@@ -149,7 +155,7 @@ std::uint64_t BucketIndex::lookup_bulk(const Entry* slab, const std::byte* const
     if (first[i] != 0) {
       found = &entry_at(slab, first[i]);
       if (!has_key(*found, keys[i])) [[unlikely]] {
-        found = search(slab, buckets[place(hashes[i])], hashes[i], keys[i]);
+        found = search(slab, *buckets[i], hashes[i], keys[i]);
       }
     }
     out[i] = found;
@@ -161,15 +167,15 @@ std::uint64_t BucketIndex::lookup_bulk(const Entry* slab, const std::byte* const
 // One key at a time, everywhere it may be.
 [[gnu::noinline]] const Entry* BucketIndex::search(const Entry* slab, const Bucket& bucket,
                                                    std::uint64_t hash, const std::byte* key) const {
-  const Candidates here = candidates(bucket, hash);
-  for (unsigned slots = here.slots; slots != 0; slots &= slots - 1) {
+  const __m128i words = load_words(bucket.words);
+  for (unsigned slots = slots_with(words, tag_of(hash)); slots != 0; slots &= slots - 1) {
     const Entry& entry =
         entry_at(slab, load(bucket.slots[static_cast<unsigned>(std::countr_zero(slots))]));
     if (has_key(entry, key)) {
       return &entry;
     }
   }
-  return walk(slab, here.chain, link_tag_of(hash), key);
+  return walk(slab, chain_for(words, hash), link_tag_of(hash), key);
 }
 
 const Entry* BucketIndex::find(const Entry* slab, const Ipv6Address& key) const {
@@ -184,7 +190,7 @@ void BucketIndex::prefetch(const Ipv6Address& key) const {
 const Entry* BucketIndex::prefetch_entry(const Entry* slab, const Ipv6Address& key) const {
   const std::uint64_t of_key = hash(key);
   const Bucket& bucket = buckets_[place(of_key)];
-  const std::uint32_t first = first_of(bucket, candidates(bucket, of_key));
+  const std::uint32_t first = first_of(bucket, of_key);
   if (first == 0) {
     return nullptr;
   }
@@ -197,7 +203,7 @@ void BucketIndex::insert(Entry* slab, Entry* entry) {
   const std::uint64_t of_key = hash(entry->key);
   Bucket& bucket = buckets_[place(of_key)];
   const std::uint32_t index = static_cast<std::uint32_t>(entry - slab) + 1;
-  if (const unsigned free = slots_with(bucket.words[0], bucket.words[1], 0); free != 0) {
+  if (const unsigned free = slots_with(load_words(bucket.words), 0); free != 0) {
     const auto slot = static_cast<unsigned>(std::countr_zero(free));
     store(bucket.slots[slot], index);
     store_tag(bucket.words, slot, tag_of(of_key));
@@ -208,7 +214,7 @@ void BucketIndex::insert(Entry* slab, Entry* entry) {
 }
 
 unsigned BucketIndex::slot_of(const Bucket& bucket, std::uint32_t index) {
-  unsigned taken = kAllSlots & ~slots_with(bucket.words[0], bucket.words[1], 0);
+  unsigned taken = kAllSlots & ~slots_with(load_words(bucket.words), 0);
   for (; taken != 0; taken &= taken - 1) {
     const auto slot = static_cast<unsigned>(std::countr_zero(taken));
     if (bucket.slots[slot] == index) {

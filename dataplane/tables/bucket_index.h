@@ -73,12 +73,6 @@ class BucketIndex {
   };
   static_assert(sizeof(Bucket) == kCacheLine);
 
-  // Where in a bucket a key may be, in the order to look there.
-  struct Candidates {
-    unsigned slots = 0;  // a bit for each
-    Link chain = 0;
-  };
-
   BucketIndex(RteArray<Bucket> buckets, std::uint64_t seed);
 
   [[nodiscard]] std::uint64_t hash(const Ipv6Address& key) const {
@@ -88,9 +82,7 @@ class BucketIndex {
   [[nodiscard]] std::uint32_t place(std::uint64_t hash) const {
     return static_cast<std::uint32_t>((hash >> 32U) * count_ >> 32U);
   }
-  static Candidates candidates(const Bucket& bucket, std::uint64_t hash);
-  // The entry to look at first, as index + 1; 0: the key is not here.
-  static std::uint32_t first_of(const Bucket& bucket, const Candidates& candidates);
+  static std::uint32_t first_of(const Bucket& bucket, std::uint64_t hash);
   const Entry* search(const Entry* slab, const Bucket& bucket, std::uint64_t hash,
                       const std::byte* key) const;
   // The slot that leads to the entry, kSlots: none, so it is in the chain.
