@@ -17,8 +17,7 @@ inline constexpr std::size_t kJoinedHeaders = 256;
 template <Environment Env>
 [[gnu::always_inline]] inline void Pipeline<Env>::parse(W& work, std::uint16_t port,
                                                         Packet* packet) {
-  work = W{};
-  work.packet = packet;
+  work.reset(packet);
   work.port = port;
   work.ip = env_.data(packet);
   const PipelinePort& facts = config_.ports[port];
