@@ -73,11 +73,7 @@ std::expected<void, std::string> write_report(const Options& options, const std:
 
 namespace {
 
-int fail(const std::string& problem) {
-  std::fflush(stdout);
-  fmt::print(stderr, "anyhome-pktgen: {}\n", problem);
-  return kFailed;
-}
+int fail(const std::string& problem) { return eal::fail("anyhome-pktgen", problem); }
 
 int finish(const Options& options, const Json& report, bool good) {
   if (auto done = write_report(options, render(report, options.format)); !done) {

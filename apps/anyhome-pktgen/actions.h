@@ -11,11 +11,12 @@
 #include "apps/anyhome-pktgen/generator.h"
 #include "apps/anyhome-pktgen/options.h"
 #include "apps/anyhome-pktgen/report.h"
+#include "apps/eal/eal.h"
 
 namespace anyhome::pktgen {
 
 inline constexpr int kDone = 0;
-inline constexpr int kFailed = 1;
+inline constexpr int kFailed = eal::kFailed;
 inline constexpr int kUsage = 2;
 inline constexpr int kNotGoodEnough = 3;
 
