@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "apps/anyhome-pktgen/frame_sizes.h"
 #include "common/wire/extension.h"
 #include "common/wire/haha.h"
 #include "common/wire/ipv6.h"
@@ -13,7 +14,6 @@ using wire::kIpv6HeaderSize;
 namespace protocol = wire::protocol;
 namespace offset = wire::ipv6_offset;
 
-constexpr std::size_t kEthernetHeader = 14;
 constexpr std::size_t kVlanTag = 4;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kEtherTypeVlan = 0x8100;
