@@ -64,14 +64,16 @@ bool Engine::send() {
       number == finished_.load(std::memory_order_relaxed)) {
     return false;
   }
-  if (sending_ != number) {
+  // Then the first packet is due, even when this thread loses its processor in between.
+  const bool first = sending_ != number;
+  if (first) {
     sending_ = number;
     started_ = clock_.now();
     composed_ = 0;
     exhausted_ = run_->composer == nullptr;
     over_since_.reset();
   }
-  const auto since = clock_.now() - started_;
+  const auto since = first ? std::chrono::nanoseconds{0} : clock_.now() - started_;
   const bool over = exhausted_ || composed_ >= run_->share.count || since >= run_->share.duration ||
                     command_.stop.load(std::memory_order_relaxed);
   bool busy = false;
@@ -227,7 +229,7 @@ void Engine::take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ti
       take_acknowledgement(seen);
       break;
     case Seen::StateAcknowledgement:
-      counts.state_acknowledgements.add(1);
+      take_state_acknowledgement(seen);
       break;
     case Seen::StateQuestion:
       counts.state_questions.add(1);
@@ -247,6 +249,16 @@ void Engine::take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ti
     case Seen::Other:
       counts.other.add(1);
       break;
+  }
+}
+
+void Engine::take_state_acknowledgement(const Inspected& seen) {
+  const auto acknowledgement =
+      wire::parse_state_synchronization(seen.message, run_->settings->network.code_points);
+  if (acknowledgement) {
+    run_->received.count_state_acknowledgement(acknowledgement->statuses);
+  } else {
+    run_->received.other.add(1);
   }
 }
 

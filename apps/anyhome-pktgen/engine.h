@@ -115,6 +115,7 @@ class Engine {
   bool receive();
   void take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ticks);
   void take_acknowledgement(const Inspected& seen);
+  void take_state_acknowledgement(const Inspected& seen);
 
   const Command& command_;
   const TickClock& clock_;

@@ -8,6 +8,8 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
+#include "apps/anyhome-pktgen/signalling.h"
+
 namespace anyhome::pktgen {
 namespace {
 
@@ -160,6 +162,7 @@ void Generator::start(const RunRequest& request) {
   auto settings = std::make_shared<TrafficSettings>(traffic_);
   settings->mix = request.mix;
   under_way_ = settings;
+  drain_ = request.drain;
   missed_before_ = ports_.missed();
   command_.stop.store(false);
   for (std::size_t i = 0; i < engines_.size(); ++i) {
@@ -190,10 +193,6 @@ void Generator::start(const RunRequest& request) {
 
 void Generator::stop() { command_.stop.store(true); }
 
-void Generator::rest(std::chrono::milliseconds time) const {
-  rte_delay_us_sleep(static_cast<unsigned>(std::chrono::microseconds(time).count()));
-}
-
 bool Generator::sending() const {
   return std::ranges::any_of(engines_, [this](const auto& engine) {
     return engine->sends() && engine->finished() != run_;
@@ -201,7 +200,7 @@ bool Generator::sending() const {
 }
 
 RunResult Generator::result() const {
-  RunResult result(under_way_->mix);
+  RunResult result(under_way_->mix, bindings_in_message(*under_way_));
   for (const auto& engine : engines_) {
     result.add(engine->current().sent, engine->current().received);
   }
@@ -216,18 +215,11 @@ RunResult Generator::wait(const std::function<void()>& tick) {
   }
   RunResult last = result();
   auto quiet_since = clock_.now();
-  const auto arrived = [](const RunResult& result) {
-    return result.received() + result.state_acknowledgements + result.acknowledged();
-  };
-  // Only where nothing but measured packets is to come is it known that all have.
-  const bool all_measured = std::ranges::all_of(last.entries, [](const EntryResult& entry) {
-    return row_of(entry.entry.kind).nature == Nature::Measured;
-  });
-  while (clock_.now() - quiet_since < options_.drain && !(all_measured && last.lost() == 0)) {
+  while (clock_.now() - quiet_since < drain_ && !last.settled()) {
     tick();
     rte_delay_us_sleep(kPollMicroseconds);
     RunResult now = result();
-    if (arrived(now) != arrived(last)) {
+    if (now.arrived() != last.arrived()) {
       quiet_since = clock_.now();
     }
     last = std::move(now);

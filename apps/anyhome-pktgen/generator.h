@@ -37,15 +37,13 @@ class Generator {
   void start(const RunRequest& request);
   void stop();
   [[nodiscard]] bool sending() const;
-  // Nothing new is sent for so long.
-  void rest(std::chrono::milliseconds time) const;
   // As far as it has come; the whole when all is sent and what was to come back had its time.
   [[nodiscard]] RunResult result() const;
   // Until all has been sent and, unless it was told to stop, has come back or is late; `tick` is
   // called meanwhile, some hundred times a second.
   RunResult wait(const std::function<void()>& tick);
 
-  [[nodiscard]] const std::vector<dataplane::Port>& ports() const { return ports_.all(); }
+  [[nodiscard]] const Ports& ports() const { return ports_; }
 
  private:
   Generator(const Options& options, std::vector<unsigned> lcores, LcorePlan plan, Ports ports);
@@ -64,6 +62,7 @@ class Generator {
   std::unique_ptr<PeerDuty> peer_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::uint32_t run_ = 0;
+  std::chrono::nanoseconds drain_{0};  // of the run
   std::uint64_t missed_before_ = 0;
 };
 

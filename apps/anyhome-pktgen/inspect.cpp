@@ -1,5 +1,6 @@
 #include "apps/anyhome-pktgen/inspect.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "apps/anyhome-pktgen/frame_sizes.h"
@@ -37,6 +38,9 @@ void inspect_mobility(ByteView message, const wire::CodePoints& points, Inspecte
   if (message.size() < 12) {
     return;
   }
+  // Header Len; what is behind it a link has padded.
+  result.message =
+      message.first(std::min<std::size_t>((byte_at(message, 1) + 1U) * 8, message.size()));
   const std::uint8_t type = byte_at(message, 2);
   if (type == wire::mh_type::kBindingAcknowledgement) {
     result.seen = Seen::BindingAcknowledgement;

@@ -161,6 +161,16 @@ std::expected<void, std::string> Ports::start(const Options& options) {
   return {};
 }
 
+std::vector<std::string> Ports::without_link() const {
+  std::vector<std::string> names;
+  for (const Port& port : ports_) {
+    if (!port.link().up) {
+      names.push_back(port.name());
+    }
+  }
+  return names;
+}
+
 std::uint64_t Ports::missed() const {
   std::uint64_t total = 0;
   for (const Port& port : ports_) {

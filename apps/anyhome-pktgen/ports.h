@@ -28,6 +28,8 @@ class Ports {
 
   [[nodiscard]] const std::vector<dataplane::Port>& all() const { return ports_; }
   [[nodiscard]] rte_mempool* pool() const { return pool_->get(); }
+  // Names of those that have no link now.
+  [[nodiscard]] std::vector<std::string> without_link() const;
   // What came for us and had no room.
   [[nodiscard]] std::uint64_t missed() const;
 

@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 
 #include "apps/anyhome-pktgen/actions.h"
+#include "apps/anyhome-pktgen/signalling.h"
+#include "common/wire/haha.h"
 
 namespace anyhome::pktgen {
 namespace {
 
-// Before the second round, then twice as long each time: what is under test may have just started.
-constexpr std::chrono::milliseconds kFirstPause{100};
+// How long to wait for more answers to a round, then twice as long each time (RFC 6275 §11.8, on a
+// shorter scale): what is under test may have just started.
+constexpr std::chrono::milliseconds kFirstTimeout{200};
 
 }  // namespace
 
@@ -45,12 +48,10 @@ std::expected<RegistrationResult, std::string> Actions::register_nodes(std::uint
   request->only_unregistered = true;
   const std::uint32_t before = std::exchange(generator_.traffic().network.nodes, nodes);
   total.registered = generator_.nodes().registered_among(nodes);
-  auto pause = kFirstPause;
+  request->drain = kFirstTimeout;
   while (total.registered != nodes && total.rounds < options_.register_rounds && !interrupted_()) {
-    if (total.rounds != 0) {
-      generator_.rest(std::exchange(pause, 2 * pause));
-    }
     const RunResult result = run(*request);
+    request->drain *= 2;
     ++total.rounds;
     total.updates += result.sent();
     total.seconds += result.seconds;
@@ -76,17 +77,26 @@ std::expected<void, std::string> Actions::announce(RegistrationResult& total) {
   if (!request) {
     return std::unexpected(request.error());
   }
-  const std::uint32_t each = traffic.signalling.bindings_per_message;
+  const std::uint32_t each = bindings_in_message(traffic);
   total.global_nodes = traffic.network.global_nodes;
   request->count = (total.global_nodes + each - 1) / each;
   request->rate.pps /= each;
+  request->drain = kFirstTimeout;
   for (std::uint32_t round = 0;
        round < options_.register_rounds && !interrupted_() && total.announced != total.global_nodes;
        ++round) {
-    // An acknowledgement says which message arrived, but the last one may be of fewer: all or not.
-    const std::uint64_t arrived = run(*request).state_acknowledgements;
-    total.announced =
-        arrived >= request->count ? total.global_nodes : static_cast<std::uint32_t>(arrived * each);
+    // Whom the last message tells of twice is not known to be among those that were not taken.
+    const RunResult result = run(*request);
+    request->drain *= 2;
+    const std::uint64_t not_taken =
+        result.state_records_sent() -
+        std::min(result.state_records_sent(),
+                 result.state_records[static_cast<std::size_t>(wire::SsStatus::Success)]);
+    total.announced = static_cast<std::uint32_t>(
+        total.global_nodes - std::min<std::uint64_t>(total.global_nodes, not_taken));
+    for (std::size_t i = 0; i < total.state_records.size(); ++i) {
+      total.state_records[i] += result.state_records[i];
+    }
   }
   return {};
 }

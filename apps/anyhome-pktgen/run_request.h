@@ -16,6 +16,8 @@ struct RunRequest {
   RateProfile rate;
   std::uint64_t count = 0;               // 0: no limit
   std::chrono::nanoseconds duration{0};  // 0: no limit
+  // What has not come so long after the last that did does not come.
+  std::chrono::nanoseconds drain{0};
   bool only_unregistered = false;
 };
 

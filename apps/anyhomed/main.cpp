@@ -36,8 +36,6 @@ void block_signals() {
   sigaddset(&mask, SIGTERM);
   sigaddset(&mask, SIGINT);
   pthread_sigmask(SIG_BLOCK, &mask, nullptr);
-  // A client of the control sockets that has gone is no reason to go, too.
-  std::signal(SIGPIPE, SIG_IGN);
 }
 
 int fail(const std::string& problem) { return eal::fail("anyhomed", problem); }

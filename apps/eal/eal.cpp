@@ -1,6 +1,7 @@
 #include "apps/eal/eal.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -128,6 +129,9 @@ int run(std::string_view program, const std::vector<std::string>& arguments,
   if (const auto started = start(program, arguments); !started) {
     return fail(program, started.error());
   }
+  // The other end of a socket may go at any time: a client of ours, or the vhost-user peer of a
+  // port. Whoever writes to it is told by the call itself.
+  std::signal(SIGPIPE, SIG_IGN);
   int result = kFailed;
   try {
     result = work();
