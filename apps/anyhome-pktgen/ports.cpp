@@ -158,6 +158,8 @@ std::expected<void, std::string> Ports::start(const Options& options) {
       std::this_thread::sleep_for(kPoll);
     }
   }
+  // A link is looked at now and then on the other side: what comes back before that is dropped.
+  std::this_thread::sleep_for(options.link_settle);
   return {};
 }
 

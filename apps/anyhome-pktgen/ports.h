@@ -23,7 +23,7 @@ class Ports {
 
   [[nodiscard]] std::vector<PortLimits> limits() const;
   std::expected<void, std::string> open(const Options& options, const LcorePlan& plan);
-  // Blocks until all links are up, no longer than --link-wait.
+  // Blocks until all links are up, no longer than --link-wait, and for --link-settle.
   std::expected<void, std::string> start(const Options& options);
 
   [[nodiscard]] const std::vector<dataplane::Port>& all() const { return ports_; }

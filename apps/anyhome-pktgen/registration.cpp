@@ -1,5 +1,6 @@
 // Getting mobile nodes registered: Binding Updates round by round, those of the peer by SS-REPs.
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -10,9 +11,12 @@
 namespace anyhome::pktgen {
 namespace {
 
-// How long to wait for more answers to a round, then twice as long each time (RFC 6275 §11.8, on a
-// shorter scale): what is under test may have just started.
-constexpr std::chrono::milliseconds kFirstTimeout{200};
+// What has no answer so long after the last one is sent again.
+constexpr std::chrono::milliseconds kNoAnswer{200};
+// Before the second round, then twice as long each time: what is under test may have just started.
+constexpr std::chrono::milliseconds kFirstPause{100};
+constexpr std::chrono::milliseconds kLongestPause{32'000};  // RFC 6275 §12: MAX_BINDACK_TIMEOUT
+constexpr std::chrono::milliseconds kLook{10};              // whether it is interrupted
 
 }  // namespace
 
@@ -29,6 +33,18 @@ std::expected<RunRequest, std::string> Actions::request_of(Kind kind, std::strin
   request.mix = std::move(*mix);
   request.rate.pps = *pps;
   return request;
+}
+
+void Actions::pause_before(std::uint32_t round) const {
+  constexpr std::uint32_t kMostDoublings = 16;
+  const auto until =
+      Clock::now() +
+      (round == 0
+           ? std::chrono::milliseconds{0}
+           : std::min(kFirstPause * (1 << std::min(round - 1, kMostDoublings)), kLongestPause));
+  while (Clock::now() < until && !interrupted_()) {
+    std::this_thread::sleep_for(kLook);
+  }
 }
 
 std::expected<RegistrationResult, std::string> Actions::register_nodes(std::uint32_t nodes) {
@@ -48,10 +64,10 @@ std::expected<RegistrationResult, std::string> Actions::register_nodes(std::uint
   request->only_unregistered = true;
   const std::uint32_t before = std::exchange(generator_.traffic().network.nodes, nodes);
   total.registered = generator_.nodes().registered_among(nodes);
-  request->drain = kFirstTimeout;
+  request->drain = kNoAnswer;
   while (total.registered != nodes && total.rounds < options_.register_rounds && !interrupted_()) {
+    pause_before(total.rounds);
     const RunResult result = run(*request);
-    request->drain *= 2;
     ++total.rounds;
     total.updates += result.sent();
     total.seconds += result.seconds;
@@ -81,13 +97,13 @@ std::expected<void, std::string> Actions::announce(RegistrationResult& total) {
   total.global_nodes = traffic.network.global_nodes;
   request->count = (total.global_nodes + each - 1) / each;
   request->rate.pps /= each;
-  request->drain = kFirstTimeout;
+  request->drain = kNoAnswer;
   for (std::uint32_t round = 0;
        round < options_.register_rounds && !interrupted_() && total.announced != total.global_nodes;
        ++round) {
+    pause_before(round);
     // Whom the last message tells of twice is not known to be among those that were not taken.
     const RunResult result = run(*request);
-    request->drain *= 2;
     const std::uint64_t not_taken =
         result.state_records_sent() -
         std::min(result.state_records_sent(),
