@@ -1,6 +1,5 @@
 // How many Binding Updates and global bindings a control thread takes in a second, cold, beside
 // what is demanded. docs/performance/README.md says what the figures mean.
-#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cstdio>
 #include <fstream>
@@ -10,9 +9,8 @@
 
 #include <fmt/format.h>
 
-#include <rte_eal.h>
-
 #include "apps/anyhome-bench-control/loads.h"
+#include "apps/eal/eal.h"
 
 namespace anyhome::bench {
 namespace {
@@ -60,14 +58,11 @@ int main_with(int argc, char** argv) {
                                                  "in the tables (1000000)")(
       "events", po::value(&options.loads.events), "refreshes and movements (300000)")(
       "json", po::value(&options.json), "write the figures there, too");
-  const auto separator = std::find(argv + 1, argv + argc, std::string_view("--"));
+  const eal::Arguments arguments = eal::split_arguments(argc, argv);
   po::variables_map values;
   try {
-    const int own = static_cast<int>(argv + argc - separator);
-    if (own > 1) {
-      po::store(po::parse_command_line(own, separator, described), values);
-      po::notify(values);
-    }
+    po::store(po::command_line_parser(arguments.own).options(described).run(), values);
+    po::notify(values);
     if (options.loads.bindings == 0 || options.loads.bindings > 16'000'000 ||
         options.loads.events == 0) {
       throw std::runtime_error("bindings are 1 to 16000000, events at least 1");
@@ -81,19 +76,10 @@ int main_with(int argc, char** argv) {
                (std::ostringstream() << described).str());
     return 0;
   }
-  if (rte_eal_init(static_cast<int>(separator - argv), argv) < 0) {
-    fmt::print(stderr, "anyhome-bench-control: EAL does not start; the lines above say more\n");
-    return 1;
-  }
-  int result = 0;
-  try {
+  return eal::run("anyhome-bench-control", arguments.eal, [&] {
     report(run_loads(options.loads), options);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "anyhome-bench-control: {}\n", error.what());
-    result = 1;
-  }
-  rte_eal_cleanup();
-  return result;
+    return 0;
+  });
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // How many cycles a packet costs, on every path and for tables of several sizes, beside what DPDK's
 // own tables cost in the same seconds. docs/performance/README.md says what the figures mean.
-#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -8,12 +7,11 @@
 
 #include <fmt/format.h>
 
-#include <rte_eal.h>
-
 #include "apps/anyhome-bench/measurements.h"
 #include "apps/anyhome-bench/options.h"
 #include "apps/anyhome-bench/report_command.h"
 #include "apps/anyhome-bench/tables.h"
+#include "apps/eal/eal.h"
 
 namespace anyhome::bench {
 namespace {
@@ -43,10 +41,8 @@ int main_with(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "report") {
     return report_command({argv + 2, argv + argc});
   }
-  char** const separator = std::find(argv + 1, argv + argc, std::string_view("--"));
-  const CommandLine command_line =
-      read_options(separator == argv + argc ? std::vector<std::string>{}
-                                            : std::vector<std::string>(separator + 1, argv + argc));
+  const eal::Arguments arguments = eal::split_arguments(argc, argv);
+  const CommandLine command_line = read_options(arguments.own);
   if (!command_line.mistakes.empty()) {
     for (const std::string& mistake : command_line.mistakes) {
       fmt::print(stderr, "anyhome-bench: {}\n", mistake);
@@ -60,19 +56,10 @@ int main_with(int argc, char** argv) {
         options_help());
     return 0;
   }
-  if (rte_eal_init(static_cast<int>(separator - argv), argv) < 0) {
-    fmt::print(stderr, "anyhome-bench: EAL does not start; the lines above say more\n");
-    return 1;
-  }
-  int result = 0;
-  try {
+  return eal::run("anyhome-bench", arguments.eal, [&] {
     measure(command_line.options);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "anyhome-bench: {}\n", error.what());
-    result = 1;
-  }
-  rte_eal_cleanup();
-  return result;
+    return 0;
+  });
 }
 
 }  // namespace

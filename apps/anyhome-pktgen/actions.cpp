@@ -32,6 +32,7 @@ std::expected<RunRequest, std::string> Actions::request() const {
   request.rate.pps = *pps;
   request.count = options_.count;
   request.duration = options_.duration;
+  request.drain = options_.drain;
   return request;
 }
 
@@ -43,7 +44,7 @@ RunResult Actions::run(const RunRequest& request) {
 RunResult Actions::wait() {
   RunResult before = generator_.result();
   auto last = Clock::now();
-  return generator_.wait([&] {
+  const RunResult result = generator_.wait([&] {
     if (interrupted_()) {
       generator_.stop();
     }
@@ -55,6 +56,11 @@ RunResult Actions::wait() {
       last = now;
     }
   });
+  for (const std::string& port : generator_.ports().without_link()) {
+    fmt::print(stderr, "anyhome-pktgen: port {}: the link went down; is the other side there?\n",
+               port);
+  }
+  return result;
 }
 
 std::expected<void, std::string> write_report(const Options& options, const std::string& text) {
@@ -73,11 +79,7 @@ std::expected<void, std::string> write_report(const Options& options, const std:
 
 namespace {
 
-int fail(const std::string& problem) {
-  std::fflush(stdout);
-  fmt::print(stderr, "anyhome-pktgen: {}\n", problem);
-  return kFailed;
-}
+int fail(const std::string& problem) { return eal::fail("anyhome-pktgen", problem); }
 
 int finish(const Options& options, const Json& report, bool good) {
   if (auto done = write_report(options, render(report, options.format)); !done) {

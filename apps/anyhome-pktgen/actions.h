@@ -11,11 +11,12 @@
 #include "apps/anyhome-pktgen/generator.h"
 #include "apps/anyhome-pktgen/options.h"
 #include "apps/anyhome-pktgen/report.h"
+#include "apps/eal/eal.h"
 
 namespace anyhome::pktgen {
 
 inline constexpr int kDone = 0;
-inline constexpr int kFailed = 1;
+inline constexpr int kFailed = eal::kFailed;
 inline constexpr int kUsage = 2;
 inline constexpr int kNotGoodEnough = 3;
 
@@ -48,6 +49,7 @@ class Actions {
 
   std::expected<RunRequest, std::string> request_of(Kind kind, std::string_view port) const;
   std::expected<void, std::string> announce(RegistrationResult& total);
+  void pause_before(std::uint32_t round) const;
   // Again, before they run out, if they are to be registered at all.
   std::expected<void, std::string> keep_registered(std::uint32_t nodes);
   std::expected<NdrResult, std::string> search_one(double loss,

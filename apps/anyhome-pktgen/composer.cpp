@@ -144,7 +144,7 @@ std::size_t Composer::compose_state(Stream& stream, std::span<std::byte> to, Wal
   // Identifiers are 1 to 65535 (rulings §3), the senders' apart from each other.
   const std::uint64_t number = std::uint64_t{stream.number++} * place_.senders + place_.sender;
   const auto identifier = static_cast<std::uint16_t>(number % 65535U + 1U);
-  const auto first = static_cast<std::uint32_t>(number * settings_.signalling.bindings_per_message %
+  const auto first = static_cast<std::uint32_t>(number * bindings_in_message(settings_) %
                                                 settings_.network.global_nodes);
   return put(stream, to, state_reply(settings_, first, identifier, now));
 }

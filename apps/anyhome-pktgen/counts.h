@@ -10,6 +10,7 @@
 #include "apps/anyhome-pktgen/mark.h"
 #include "apps/anyhome-pktgen/sequence_tracker.h"
 #include "apps/anyhome-pktgen/tally.h"
+#include "common/wire/haha.h"
 
 namespace anyhome::pktgen {
 
@@ -65,9 +66,25 @@ struct ReceivedCounts {
     stream.tracker.see(mark.number);
   }
 
+  // An SS-ACK: a status for each of the global bindings that one of our SS-REPs has told. What it
+  // says of an end mark is about none of them.
+  void count_state_acknowledgement(const std::vector<wire::SsStatusOption>& statuses) {
+    bool any = false;
+    for (const wire::SsStatusOption& option : statuses) {
+      const bool end_mark =
+          option.status == wire::SsStatus::Success && option.home_address == HomeAddress{};
+      if (!end_mark) {
+        state_records[static_cast<std::size_t>(option.status)].add(1);
+        any = true;
+      }
+    }
+    state_acknowledgements.add(any ? 1 : 0);
+  }
+
   std::vector<Entry> entries;
   std::vector<Stream> streams;
   std::array<Tally, 256> acknowledgements;  // Binding Acknowledgements by status
+  std::array<Tally, 256> state_records;     // global bindings in SS-ACKs by status
   std::array<Tally, 128> icmpv6_errors;     // by type
   Tally state_acknowledgements;
   Tally state_questions;

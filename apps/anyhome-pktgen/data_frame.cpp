@@ -55,7 +55,7 @@ DataFrame::DataFrame(Kind kind, const TrafficSettings& settings, std::uint16_t p
   const Network& network = settings.network;
   bytes_ = ethernet_header(settings, port);
   // A tag is on top of the size, too: the user's packet is the same with and without.
-  const auto packet = static_cast<std::size_t>(size - kFcs - 14);
+  const auto packet = static_cast<std::size_t>(size - kFcs - kEthernetHeader);
   Ipv6Header inner;
   inner.next_header = wire::protocol::kUdp;
   inner.hop_limit = kind == Kind::BadHopLimit ? 1 : wire::kDefaultHopLimit;
@@ -66,7 +66,7 @@ DataFrame::DataFrame(Kind kind, const TrafficSettings& settings, std::uint16_t p
   if (!to_node) {
     std::swap(inner.source, inner.destination);
   }
-  if (kind == Kind::HahaIn || !to_node) {
+  if (is_tunnelled(kind)) {
     Ipv6Header outer;
     outer.next_header = wire::protocol::kIpv6;
     outer.payload_length = static_cast<std::uint16_t>(packet);

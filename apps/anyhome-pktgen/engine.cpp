@@ -64,25 +64,28 @@ bool Engine::send() {
       number == finished_.load(std::memory_order_relaxed)) {
     return false;
   }
-  if (sending_ != number) {
+  // Then the first packet is due, even when this thread loses its processor in between.
+  const bool first = sending_ != number;
+  if (first) {
     sending_ = number;
     started_ = clock_.now();
     composed_ = 0;
     exhausted_ = run_->composer == nullptr;
     over_since_.reset();
   }
-  const auto since = clock_.now() - started_;
-  const bool over = exhausted_ || composed_ >= run_->count || since >= run_->duration ||
+  const auto since = first ? std::chrono::nanoseconds{0} : clock_.now() - started_;
+  const bool over = exhausted_ || composed_ >= run_->share.count || since >= run_->share.duration ||
                     command_.stop.load(std::memory_order_relaxed);
   bool busy = false;
   if (!over) {
-    const std::uint64_t due = std::min(packets_due(run_->rate, since), run_->count);
+    const std::uint64_t due = std::min(packets_due(run_->share.rate, since), run_->share.count);
     busy = due > composed_ && compose(since, due - composed_);
   }
   for (std::size_t port = 0; port < waiting_.size(); ++port) {
     flush(port);
   }
-  run_->sent.nanoseconds.set(static_cast<std::uint64_t>(std::min(since, run_->duration).count()));
+  run_->sent.nanoseconds.set(
+      static_cast<std::uint64_t>(std::min(since, run_->share.duration).count()));
   if (over && has_flushed(since)) {
     finish(since);
   }
@@ -133,7 +136,7 @@ void Engine::flush(std::size_t port) {
   for (std::size_t i = 0; i < waiting.count; ++i) {
     bytes[i] = waiting.frames[i]->pkt_len + kFcs;
   }
-  const PortQueue& queue = setup_.transmit[port];
+  const PortQueue& queue = setup_.queues.transmit[port];
   const std::uint16_t taken = rte_eth_tx_burst(queue.port, queue.queue, waiting.frames.data(),
                                                static_cast<std::uint16_t>(waiting.count));
   for (std::uint16_t i = 0; i < taken; ++i) {
@@ -168,7 +171,8 @@ void Engine::finish(std::chrono::nanoseconds since) {
     rte_pktmbuf_free_bulk(waiting.frames.data(), static_cast<unsigned>(waiting.count));
     waiting.count = 0;
   }
-  run_->sent.nanoseconds.set(static_cast<std::uint64_t>(std::min(since, run_->duration).count()));
+  run_->sent.nanoseconds.set(
+      static_cast<std::uint64_t>(std::min(since, run_->share.duration).count()));
   finished_.store(sending_, std::memory_order_release);
 }
 
@@ -178,7 +182,7 @@ bool Engine::speak_for_peer() {
   if (due.frame == nullptr) {
     return false;
   }
-  const PortQueue& queue = setup_.transmit[due.port];
+  const PortQueue& queue = setup_.queues.transmit[due.port];
   rte_mbuf* frame = due.frame;
   if (rte_eth_tx_burst(queue.port, queue.queue, &frame, 1) == 0) {
     rte_pktmbuf_free(frame);
@@ -188,7 +192,7 @@ bool Engine::speak_for_peer() {
 
 bool Engine::receive() {
   bool any = false;
-  for (const PortQueue& queue : setup_.receive) {
+  for (const PortQueue& queue : setup_.queues.receive) {
     std::array<rte_mbuf*, kBurst> frames{};
     const std::uint16_t count =
         rte_eth_rx_burst(queue.port, queue.queue, frames.data(), frames.size());
@@ -225,7 +229,7 @@ void Engine::take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ti
       take_acknowledgement(seen);
       break;
     case Seen::StateAcknowledgement:
-      counts.state_acknowledgements.add(1);
+      take_state_acknowledgement(seen);
       break;
     case Seen::StateQuestion:
       counts.state_questions.add(1);
@@ -245,6 +249,16 @@ void Engine::take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ti
     case Seen::Other:
       counts.other.add(1);
       break;
+  }
+}
+
+void Engine::take_state_acknowledgement(const Inspected& seen) {
+  const auto acknowledgement =
+      wire::parse_state_synchronization(seen.message, run_->settings->network.code_points);
+  if (acknowledgement) {
+    run_->received.count_state_acknowledgement(acknowledgement->statuses);
+  } else {
+    run_->received.other.add(1);
   }
 }
 

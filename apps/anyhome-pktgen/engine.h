@@ -18,8 +18,9 @@
 #include "apps/anyhome-pktgen/composer.h"
 #include "apps/anyhome-pktgen/counts.h"
 #include "apps/anyhome-pktgen/inspect.h"
+#include "apps/anyhome-pktgen/lcore_plan.h"
 #include "apps/anyhome-pktgen/peer_duty.h"
-#include "apps/anyhome-pktgen/schedule.h"
+#include "apps/anyhome-pktgen/run_request.h"
 
 namespace anyhome::pktgen {
 
@@ -48,18 +49,10 @@ class TickClock {
   WallTime wall_start_;
 };
 
-struct PortQueue {
-  std::uint16_t port = 0;  // DPDK's number
-  std::uint16_t queue = 0;
-  std::uint16_t index = 0;  // among our ports
-};
-
 // What an engine is to do in one run.
 struct EngineRun {
   std::unique_ptr<Composer> composer;  // none: sends nothing
-  RateProfile rate;
-  std::uint64_t count = ~std::uint64_t{0};
-  std::chrono::nanoseconds duration = std::chrono::nanoseconds::max();
+  SenderShare share;
   // Time stands in numbers of packets, so that two runs give the same bytes.
   bool reproducible = false;
   std::shared_ptr<const TrafficSettings> settings;
@@ -71,8 +64,7 @@ struct EngineRun {
 class Engine {
  public:
   struct Setup {
-    std::vector<PortQueue> transmit;  // by our ports; empty: no sender
-    std::vector<PortQueue> receive;
+    LcorePlan::Queues queues;
     rte_mempool* pool = nullptr;
     bool idle = false;
     PeerDuty* peer = nullptr;  // receivers tell it what has come; none: we play no peer
@@ -86,13 +78,13 @@ class Engine {
       : command_(command),
         clock_(clock),
         setup_(std::move(setup)),
-        waiting_(setup_.transmit.size()),
+        waiting_(setup_.queues.transmit.size()),
         run_(std::make_unique<EngineRun>()) {
     run_->settings = setup_.settings;
     run_->nodes = setup_.nodes;
   }
 
-  [[nodiscard]] bool sends() const { return !setup_.transmit.empty(); }
+  [[nodiscard]] bool sends() const { return !setup_.queues.transmit.empty(); }
 
   // Only while nothing is sent, before `Command::prepared` changes.
   void prepare(std::unique_ptr<EngineRun> run) { next_ = std::move(run); }
@@ -123,6 +115,7 @@ class Engine {
   bool receive();
   void take(const rte_mbuf& frame, const PortQueue& from, std::uint32_t ticks);
   void take_acknowledgement(const Inspected& seen);
+  void take_state_acknowledgement(const Inspected& seen);
 
   const Command& command_;
   const TickClock& clock_;

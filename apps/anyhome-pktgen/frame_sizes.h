@@ -18,6 +18,7 @@ namespace anyhome::pktgen {
 inline constexpr std::uint16_t kMinFrame = 78;
 inline constexpr std::uint16_t kMaxFrame = 9018;
 inline constexpr std::uint16_t kFcs = 4;
+inline constexpr std::uint16_t kEthernetHeader = 14;  // without a tag
 // Preamble, start delimiter and the gap between frames: what a frame costs a wire besides itself.
 inline constexpr unsigned kWireOverhead = 20;
 

@@ -1,4 +1,4 @@
-// Ports, lcores and runs: what the actions are made of.
+// Runs on ports and lcores: what the actions are made of.
 #pragma once
 
 #include <chrono>
@@ -11,19 +11,11 @@
 
 #include "apps/anyhome-pktgen/engine.h"
 #include "apps/anyhome-pktgen/options.h"
+#include "apps/anyhome-pktgen/ports.h"
 #include "apps/anyhome-pktgen/result.h"
-#include "dataplane/io/packet_pool.h"
-#include "dataplane/io/port.h"
+#include "apps/anyhome-pktgen/run_request.h"
 
 namespace anyhome::pktgen {
-
-struct RunRequest {
-  std::vector<TrafficEntry> mix;
-  RateProfile rate;
-  std::uint64_t count = 0;               // 0: no limit
-  std::chrono::nanoseconds duration{0};  // 0: no limit
-  bool only_unregistered = false;
-};
 
 class Generator {
  public:
@@ -45,27 +37,18 @@ class Generator {
   void start(const RunRequest& request);
   void stop();
   [[nodiscard]] bool sending() const;
-  // Nothing new is sent for so long.
-  void rest(std::chrono::milliseconds time) const;
   // As far as it has come; the whole when all is sent and what was to come back had its time.
   [[nodiscard]] RunResult result() const;
   // Until all has been sent and, unless it was told to stop, has come back or is late; `tick` is
   // called meanwhile, some hundred times a second.
   RunResult wait(const std::function<void()>& tick);
 
-  [[nodiscard]] const std::vector<dataplane::Port>& ports() const { return ports_; }
-  [[nodiscard]] std::size_t senders() const { return senders_; }
+  [[nodiscard]] const Ports& ports() const { return ports_; }
 
  private:
-  explicit Generator(const Options& options);
-  using Done = std::expected<void, std::string>;
-  Done open_ports();
-  Done start_ports();
-  Done start_peer();
+  Generator(const Options& options, std::vector<unsigned> lcores, LcorePlan plan, Ports ports);
+  std::expected<void, std::string> start_peer();
   void start_engines();
-  [[nodiscard]] std::uint64_t missed() const;
-  // Those that have something to send.
-  [[nodiscard]] std::size_t busy_senders(const std::vector<TrafficEntry>& mix) const;
 
   const Options& options_;
   TrafficSettings traffic_;
@@ -74,13 +57,12 @@ class Generator {
   TickClock clock_;
   Command command_;
   std::vector<unsigned> lcores_;
-  std::size_t senders_ = 1;
-  std::size_t receivers_ = 1;
-  std::unique_ptr<dataplane::PacketPool> pool_;
-  std::vector<dataplane::Port> ports_;
+  LcorePlan plan_;
+  Ports ports_;
   std::unique_ptr<PeerDuty> peer_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::uint32_t run_ = 0;
+  std::chrono::nanoseconds drain_{0};  // of the run
   std::uint64_t missed_before_ = 0;
 };
 

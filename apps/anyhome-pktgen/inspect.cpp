@@ -1,7 +1,9 @@
 #include "apps/anyhome-pktgen/inspect.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "apps/anyhome-pktgen/frame_sizes.h"
 #include "common/wire/extension.h"
 #include "common/wire/haha.h"
 #include "common/wire/ipv6.h"
@@ -13,7 +15,6 @@ using wire::kIpv6HeaderSize;
 namespace protocol = wire::protocol;
 namespace offset = wire::ipv6_offset;
 
-constexpr std::size_t kEthernetHeader = 14;
 constexpr std::size_t kVlanTag = 4;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kEtherTypeVlan = 0x8100;
@@ -37,6 +38,9 @@ void inspect_mobility(ByteView message, const wire::CodePoints& points, Inspecte
   if (message.size() < 12) {
     return;
   }
+  // Header Len; what is behind it a link has padded.
+  result.message =
+      message.first(std::min<std::size_t>((byte_at(message, 1) + 1U) * 8, message.size()));
   const std::uint8_t type = byte_at(message, 2);
   if (type == wire::mh_type::kBindingAcknowledgement) {
     result.seen = Seen::BindingAcknowledgement;

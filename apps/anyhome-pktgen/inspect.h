@@ -33,7 +33,8 @@ struct Inspected {
   std::uint16_t sequence = 0;
   Lifetime lifetime;
   Ipv6Address node;
-  ByteView packet;  // the innermost, from its IPv6 header on
+  ByteView packet;   // the innermost, from its IPv6 header on
+  ByteView message;  // of it, where it is a Mobility Header
 };
 
 Inspected inspect(ByteView frame, const wire::CodePoints& points);

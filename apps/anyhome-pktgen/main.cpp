@@ -7,13 +7,11 @@
 
 #include <fmt/format.h>
 
-#include <rte_eal.h>
-#include <rte_errno.h>
-
 #include "apps/anyhome-pktgen/actions.h"
 #include "apps/anyhome-pktgen/generator.h"
 #include "apps/anyhome-pktgen/options.h"
 #include "apps/anyhome-pktgen/signalling.h"
+#include "apps/eal/eal.h"
 
 namespace anyhome::pktgen {
 namespace {
@@ -22,36 +20,7 @@ volatile std::sig_atomic_t interrupts = 0;
 
 void interrupt(int) { interrupts = 1; }
 
-int fail(const std::string& problem) {
-  std::fflush(stdout);
-  fmt::print(stderr, "anyhome-pktgen: {}\n", problem);
-  return kFailed;
-}
-
-struct Arguments {
-  std::vector<std::string> eal;
-  std::vector<std::string> own;
-};
-
-Arguments split(int argc, char** argv) {
-  Arguments arguments;
-  bool behind = false;
-  for (int i = 0; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (!behind && i > 0 && argument == "--") {
-      behind = true;
-    } else {
-      (behind ? arguments.own : arguments.eal).push_back(argument);
-    }
-  }
-  // Somebody who asks for help, and does not know of the "--" yet, gets ours.
-  if (!behind && argc == 2 &&
-      (arguments.eal[1] == "--help" || arguments.eal[1] == "-h" ||
-       arguments.eal[1] == "--version")) {
-    arguments.own = {arguments.eal[1] == "-h" ? "--help" : arguments.eal[1]};
-  }
-  return arguments;
-}
+int fail(const std::string& problem) { return eal::fail("anyhome-pktgen", problem); }
 
 int print_mobile_nodes(const Options& options) {
   std::string lines;
@@ -62,23 +31,7 @@ int print_mobile_nodes(const Options& options) {
   return done ? kDone : fail(done.error());
 }
 
-int start(const Options& options, std::vector<std::string> eal) {
-  std::vector<char*> argv;
-  for (std::string& argument : eal) {
-    argv.push_back(argument.data());
-  }
-  argv.push_back(nullptr);
-  const int used = rte_eal_init(static_cast<int>(eal.size()), argv.data());
-  if (used < 0) {
-    return fail(
-        fmt::format("EAL does not start: {}; its own lines above say more, and without "
-                    "hugepages it wants --no-huge -m 256",
-                    rte_strerror(rte_errno)));
-  }
-  if (used + 1 < static_cast<int>(eal.size())) {
-    return fail(fmt::format("\"{}\" is no EAL option; options of anyhome-pktgen come behind a --",
-                            eal[static_cast<std::size_t>(used) + 1]));
-  }
+int generate(const Options& options) {
   std::signal(SIGINT, interrupt);
   std::signal(SIGTERM, interrupt);
   auto generator = Generator::create(options);
@@ -90,7 +43,7 @@ int start(const Options& options, std::vector<std::string> eal) {
 }
 
 int run(int argc, char** argv) {
-  const Arguments arguments = split(argc, argv);
+  const eal::Arguments arguments = eal::split_arguments(argc, argv);
   const auto parsed = parse_options(arguments.own);
   if (!parsed) {
     for (const std::string& mistake : parsed.error()) {
@@ -106,9 +59,7 @@ int run(int argc, char** argv) {
   if (options.action == Action::MobileNodes) {
     return print_mobile_nodes(options);
   }
-  const int result = start(options, arguments.eal);
-  rte_eal_cleanup();
-  return result;
+  return eal::run("anyhome-pktgen", arguments.eal, [&] { return generate(options); });
 }
 
 }  // namespace

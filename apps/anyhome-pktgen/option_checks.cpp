@@ -108,10 +108,11 @@ void check_trials(const Options& options, Mistakes& mistakes) {
   const bool updates =
       any([](Kind kind) { return row_of(kind).nature != Nature::Bad && is_binding_update(kind); });
   const bool measured = any([](Kind kind) { return row_of(kind).nature == Nature::Measured; });
-  if (options.action == Action::Ndr && !measured && !updates) {
+  if (options.action == Action::Ndr && !measured && !updates &&
+      !any([](Kind kind) { return kind == Kind::SsReply; })) {
     mistakes.emplace_back(
         "--traffic: nothing of it is expected back, so no rate can pass; add a kind that is "
-        "measured, or Binding Updates");
+        "measured, Binding Updates, or ss-rep");
   }
   const auto lifetime = options.traffic.signalling.lifetime.seconds();
   if (options.action == Action::Run && options.register_first && !updates &&

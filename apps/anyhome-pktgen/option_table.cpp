@@ -87,6 +87,11 @@ constexpr OptionRow kRows[] = {
      [](const std::string& v, Draft& d) {
        return store(read_seconds(v, 0, 3600), d.options.link_wait);
      }},
+    {kPorts, "link-settle", "SECONDS",
+     "from then until something is sent: the other side has to see its link, too (0.2)", false,
+     [](const std::string& v, Draft& d) {
+       return store(read_seconds(v, 0, 3600), d.options.link_settle);
+     }},
     {kPorts, "link-speed", "GIGABITS", "for --rate in % (what the driver says)", false,
      [](const std::string& v, Draft& d) {
        return store(read_real(v, 0.001, 10'000), d.options.link_gigabits);

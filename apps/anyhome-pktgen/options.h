@@ -53,6 +53,7 @@ struct Options {
   std::uint32_t senders = 0;  // 0: half of the lcores
   bool idle = false;
   std::chrono::milliseconds link_wait{10'000};
+  std::chrono::milliseconds link_settle{200};
   double link_gigabits = 0;  // 0: what the driver says
 
   Rate rate;

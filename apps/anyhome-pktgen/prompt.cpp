@@ -216,7 +216,7 @@ class Prompt {
     say(render(describe(generator_.result(), true), Format::Table));
   }
   void show_ports(const std::string&) {
-    for (const dataplane::Port& port : generator_.ports()) {
+    for (const dataplane::Port& port : generator_.ports().all()) {
       const auto statistics = port.statistics();
       say(fmt::format("{} ({}): link {}, sent {}, received {}, missed {}, no buffer {}\n",
                       port.name(), port.driver(), port.link().up ? "up" : "down", statistics.sent,

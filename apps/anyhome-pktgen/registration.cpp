@@ -1,15 +1,22 @@
 // Getting mobile nodes registered: Binding Updates round by round, those of the peer by SS-REPs.
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "apps/anyhome-pktgen/actions.h"
+#include "apps/anyhome-pktgen/signalling.h"
+#include "common/wire/haha.h"
 
 namespace anyhome::pktgen {
 namespace {
 
+// What has no answer so long after the last one is sent again.
+constexpr std::chrono::milliseconds kNoAnswer{200};
 // Before the second round, then twice as long each time: what is under test may have just started.
 constexpr std::chrono::milliseconds kFirstPause{100};
+constexpr std::chrono::milliseconds kLongestPause{32'000};  // RFC 6275 §12: MAX_BINDACK_TIMEOUT
+constexpr std::chrono::milliseconds kLook{10};              // whether it is interrupted
 
 }  // namespace
 
@@ -26,6 +33,18 @@ std::expected<RunRequest, std::string> Actions::request_of(Kind kind, std::strin
   request.mix = std::move(*mix);
   request.rate.pps = *pps;
   return request;
+}
+
+void Actions::pause_before(std::uint32_t round) const {
+  constexpr std::uint32_t kMostDoublings = 16;
+  const auto until =
+      Clock::now() +
+      (round == 0
+           ? std::chrono::milliseconds{0}
+           : std::min(kFirstPause * (1 << std::min(round - 1, kMostDoublings)), kLongestPause));
+  while (Clock::now() < until && !interrupted_()) {
+    std::this_thread::sleep_for(kLook);
+  }
 }
 
 std::expected<RegistrationResult, std::string> Actions::register_nodes(std::uint32_t nodes) {
@@ -45,11 +64,9 @@ std::expected<RegistrationResult, std::string> Actions::register_nodes(std::uint
   request->only_unregistered = true;
   const std::uint32_t before = std::exchange(generator_.traffic().network.nodes, nodes);
   total.registered = generator_.nodes().registered_among(nodes);
-  auto pause = kFirstPause;
+  request->drain = kNoAnswer;
   while (total.registered != nodes && total.rounds < options_.register_rounds && !interrupted_()) {
-    if (total.rounds != 0) {
-      generator_.rest(std::exchange(pause, 2 * pause));
-    }
+    pause_before(total.rounds);
     const RunResult result = run(*request);
     ++total.rounds;
     total.updates += result.sent();
@@ -76,17 +93,26 @@ std::expected<void, std::string> Actions::announce(RegistrationResult& total) {
   if (!request) {
     return std::unexpected(request.error());
   }
-  const std::uint32_t each = traffic.signalling.bindings_per_message;
+  const std::uint32_t each = bindings_in_message(traffic);
   total.global_nodes = traffic.network.global_nodes;
   request->count = (total.global_nodes + each - 1) / each;
   request->rate.pps /= each;
+  request->drain = kNoAnswer;
   for (std::uint32_t round = 0;
        round < options_.register_rounds && !interrupted_() && total.announced != total.global_nodes;
        ++round) {
-    // An acknowledgement says which message arrived, but the last one may be of fewer: all or not.
-    const std::uint64_t arrived = run(*request).state_acknowledgements;
-    total.announced =
-        arrived >= request->count ? total.global_nodes : static_cast<std::uint32_t>(arrived * each);
+    pause_before(round);
+    // Whom the last message tells of twice is not known to be among those that were not taken.
+    const RunResult result = run(*request);
+    const std::uint64_t not_taken =
+        result.state_records_sent() -
+        std::min(result.state_records_sent(),
+                 result.state_records[static_cast<std::size_t>(wire::SsStatus::Success)]);
+    total.announced = static_cast<std::uint32_t>(
+        total.global_nodes - std::min<std::uint64_t>(total.global_nodes, not_taken));
+    for (std::size_t i = 0; i < total.state_records.size(); ++i) {
+      total.state_records[i] += result.state_records[i];
+    }
   }
   return {};
 }

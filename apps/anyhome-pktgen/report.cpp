@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/wire/haha.h"
 #include "common/wire/mobility.h"
 
 namespace anyhome::pktgen {
@@ -45,15 +46,29 @@ double gigabits_on_wire(std::uint64_t packets, std::uint64_t bytes, double secon
   return seconds <= 0 ? 0 : rounded(bits / seconds * 1e-9, 1e6);
 }
 
-std::string status_name(std::size_t status) {
-  return fmt::format("{}-{}", status, wire::to_string(static_cast<wire::BindingStatus>(status)));
+std::string_view to_string(wire::SsStatus status) {
+  switch (status) {
+    case wire::SsStatus::Success:
+      return "success";
+    case wire::SsStatus::ReasonUnspecified:
+      return "reason-unspecified";
+    case wire::SsStatus::MalformedReply:
+      return "malformed-reply";
+    case wire::SsStatus::NotInSameGlobalHomeAgentSet:
+      return "not-in-same-global-home-agent-set";
+    case wire::SsStatus::NoMobilityOption:
+      return "no-mobility-option";
+  }
+  return "unknown";
 }
 
-Json statuses(const std::array<std::uint64_t, 256>& acknowledgements) {
+// Those that came, each under its number and its name.
+template <class Status>
+Json by_status(const std::array<std::uint64_t, 256>& counts) {
   Json object = Json::object();
-  for (std::size_t status = 0; status < acknowledgements.size(); ++status) {
-    if (acknowledgements[status] != 0) {
-      object[status_name(status)] = acknowledgements[status];
+  for (std::size_t status = 0; status < counts.size(); ++status) {
+    if (counts[status] != 0) {
+      object[fmt::format("{}-{}", status, to_string(static_cast<Status>(status)))] = counts[status];
     }
   }
   return object;
@@ -157,8 +172,10 @@ Json describe(const RunResult& result, bool with_delays) {
   Json report;
   report["seconds"] = rounded(result.seconds, 1e6);
   report["traffic"] = std::move(rows);
-  report["binding-acknowledgements"] = statuses(result.acknowledgements);
+  report["binding-acknowledgements"] = by_status<wire::BindingStatus>(result.acknowledgements);
   report["ss-acknowledgements"] = result.state_acknowledgements;
+  report["ss-records-sent"] = result.state_records_sent();
+  report["ss-records"] = by_status<wire::SsStatus>(result.state_records);
   report["ss-questions"] = result.state_questions;
   report["hellos"] = result.hellos;
   report["neighbor-solicitations"] = result.neighbor_solicitations;
@@ -218,7 +235,10 @@ Json describe(const RegistrationResult& result) {
   }
   Json report;
   report["registration"] = Json::array({std::move(row)});
-  report["binding-acknowledgements"] = statuses(result.acknowledgements);
+  report["binding-acknowledgements"] = by_status<wire::BindingStatus>(result.acknowledgements);
+  if (result.global_nodes != 0) {
+    report["ss-records"] = by_status<wire::SsStatus>(result.state_records);
+  }
   return report;
 }
 

@@ -36,6 +36,7 @@ struct RegistrationResult {
   // Those that the peer serves.
   std::uint32_t global_nodes = 0;
   std::uint32_t announced = 0;
+  std::array<std::uint64_t, 256> state_records{};  // by status
 
   [[nodiscard]] bool complete() const { return registered == nodes && announced == global_nodes; }
   // How far it has come, in words.

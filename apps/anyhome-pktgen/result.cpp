@@ -7,7 +7,22 @@
 
 namespace anyhome::pktgen {
 
-RunResult::RunResult(const std::vector<TrafficEntry>& mix) {
+namespace {
+
+std::uint64_t sum(const auto& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+void add_tallies(auto& totals, const auto& tallies) {
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    totals[i] += tallies[i].get();
+  }
+}
+
+}  // namespace
+
+RunResult::RunResult(const std::vector<TrafficEntry>& mix, std::uint32_t bindings_in_one)
+    : bindings_per_message(bindings_in_one) {
   for (const TrafficEntry& entry : mix) {
     entries.emplace_back().entry = entry;
   }
@@ -21,9 +36,7 @@ void RunResult::add(const SentCounts& sent, const ReceivedCounts& received) {
     entry.sent_bytes += sent.entries[i].bytes.get();
     entry.received += received.entries[i].packets.get();
     entry.received_bytes += received.entries[i].bytes.get();
-    for (std::size_t t = 0; t < entry.by_tunnels.size(); ++t) {
-      entry.by_tunnels[t] += received.entries[i].by_tunnels[t].get();
-    }
+    add_tallies(entry.by_tunnels, received.entries[i].by_tunnels);
     entry.delay.merge(received.entries[i].delay);
     entry.variation.merge(received.entries[i].variation);
   }
@@ -33,12 +46,9 @@ void RunResult::add(const SentCounts& sent, const ReceivedCounts& received) {
     entry.reordered += received.streams[s].tracker.reordered();
     entry.too_late += received.streams[s].tracker.too_late();
   }
-  for (std::size_t i = 0; i < acknowledgements.size(); ++i) {
-    acknowledgements[i] += received.acknowledgements[i].get();
-  }
-  for (std::size_t i = 0; i < icmpv6_errors.size(); ++i) {
-    icmpv6_errors[i] += received.icmpv6_errors[i].get();
-  }
+  add_tallies(acknowledgements, received.acknowledgements);
+  add_tallies(icmpv6_errors, received.icmpv6_errors);
+  add_tallies(state_records, received.state_records);
   state_acknowledgements += received.state_acknowledgements.get();
   state_questions += received.state_questions.get();
   hellos += received.hellos.get();
@@ -56,9 +66,15 @@ std::uint64_t RunResult::updates() const {
   return total;
 }
 
-std::uint64_t RunResult::acknowledged() const {
-  return std::accumulate(acknowledgements.begin(), acknowledgements.end(), std::uint64_t{0});
+std::uint64_t RunResult::state_replies() const {
+  std::uint64_t total = 0;
+  for (const EntryResult& entry : entries) {
+    total += entry.entry.kind == Kind::SsReply ? entry.sent : 0;
+  }
+  return total;
 }
+
+std::uint64_t RunResult::acknowledged() const { return pktgen::sum(acknowledgements); }
 
 std::uint64_t RunResult::accepted() const {
   std::uint64_t total = 0;
@@ -70,7 +86,22 @@ std::uint64_t RunResult::accepted() const {
 }
 
 std::uint64_t RunResult::judged_lost() const {
-  return measured() != 0 ? lost() : updates() - std::min(updates(), accepted());
+  return measured() != 0 ? lost()
+                         : updates() - std::min(updates(), accepted()) + state_replies() -
+                               std::min(state_replies(), state_acknowledgements);
+}
+
+bool RunResult::settled() const {
+  const bool all_answered = std::ranges::all_of(entries, [](const EntryResult& entry) {
+    const Nature nature = row_of(entry.entry.kind).nature;
+    return nature == Nature::Measured || nature == Nature::Signalling;
+  });
+  return all_answered && lost() == 0 && acknowledged() >= updates() &&
+         state_acknowledgements >= state_replies();
+}
+
+std::uint64_t RunResult::arrived() const {
+  return received() + acknowledged() + state_acknowledgements + pktgen::sum(icmpv6_errors);
 }
 
 }  // namespace anyhome::pktgen

@@ -32,7 +32,8 @@ struct EntryResult {
 
 struct RunResult {
   RunResult() = default;
-  explicit RunResult(const std::vector<TrafficEntry>& mix);
+  // `bindings_per_message`: of an SS-REP.
+  RunResult(const std::vector<TrafficEntry>& mix, std::uint32_t bindings_per_message);
   // What one sender and receiver has counted, of the same mix.
   void add(const SentCounts& sent, const ReceivedCounts& received);
 
@@ -40,6 +41,8 @@ struct RunResult {
   std::vector<EntryResult> entries;
   std::array<std::uint64_t, 256> acknowledgements{};
   std::array<std::uint64_t, 128> icmpv6_errors{};
+  std::uint32_t bindings_per_message = 0;
+  std::array<std::uint64_t, 256> state_records{};  // global bindings by status
   std::uint64_t state_acknowledgements = 0;
   std::uint64_t state_questions = 0;
   std::uint64_t hellos = 0;
@@ -64,14 +67,25 @@ struct RunResult {
     }
     return total;
   }
-  // Of Binding Updates, whoever they were for.
+  // Binding Updates that are to be accepted, and SS-REPs.
   [[nodiscard]] std::uint64_t updates() const;
+  [[nodiscard]] std::uint64_t state_replies() const;
   [[nodiscard]] std::uint64_t acknowledged() const;  // whatever the status
   [[nodiscard]] std::uint64_t accepted() const;
+  // Global bindings that were told.
+  [[nodiscard]] std::uint64_t state_records_sent() const {
+    return state_replies() * bindings_per_message;
+  }
   // Everything that a trial is judged by: what is measured, or, of signalling alone, the Binding
-  // Updates and those that were not accepted.
-  [[nodiscard]] std::uint64_t judged() const { return measured() != 0 ? measured() : updates(); }
+  // Updates and those that were not accepted, the SS-REPs and those that were not acknowledged.
+  [[nodiscard]] std::uint64_t judged() const {
+    return measured() != 0 ? measured() : updates() + state_replies();
+  }
   [[nodiscard]] std::uint64_t judged_lost() const;
+  // Nothing is to come any more that has not come: what was sent is answered, all of it.
+  [[nodiscard]] bool settled() const;
+  // Whatever comes because something was sent.
+  [[nodiscard]] std::uint64_t arrived() const;
   [[nodiscard]] double loss() const {
     return measured() == 0 ? 0 : static_cast<double>(lost()) / static_cast<double>(measured());
   }

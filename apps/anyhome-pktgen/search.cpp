@@ -63,6 +63,7 @@ std::expected<NdrResult, std::string> Actions::search_one(double loss,
     request.rate = options_.profile;
     request.rate.pps = *rate;
     request.duration = options_.trial_time;
+    request.drain = options_.drain;
     const double trials =
         search.trials_left() + static_cast<double>(searches_left * trials_of_another);
     fmt::print(stderr,
@@ -73,6 +74,9 @@ std::expected<NdrResult, std::string> Actions::search_one(double loss,
     const RunResult trial = run(request);
     if (interrupted_()) {
       return std::unexpected("interrupted");
+    }
+    if (!generator_.ports().without_link().empty()) {
+      return std::unexpected("a link went down in this trial, which says nothing then");
     }
     const auto found_before = search.found();
     search.record({trial.per_second(trial.sent()), trial.judged(), trial.judged_lost()});

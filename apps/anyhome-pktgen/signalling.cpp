@@ -92,6 +92,10 @@ Packet binding_update(const TrafficSettings& settings, Kind kind, std::uint32_t 
   return packet;
 }
 
+std::uint32_t bindings_in_message(const TrafficSettings& settings) {
+  return std::min(settings.signalling.bindings_per_message, settings.network.global_nodes);
+}
+
 Packet state_reply(const TrafficSettings& settings, std::uint32_t first, std::uint16_t identifier,
                    WallTime now) {
   const Network& network = settings.network;
@@ -100,8 +104,7 @@ Packet state_reply(const TrafficSettings& settings, std::uint32_t first, std::ui
   message.acknowledge = true;
   message.global = true;
   message.identifier = identifier;
-  const std::uint32_t count =
-      std::min(settings.signalling.bindings_per_message, network.global_nodes);
+  const std::uint32_t count = bindings_in_message(settings);
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t node = (first + i) % network.global_nodes;
     wire::BindingCacheInformation binding;

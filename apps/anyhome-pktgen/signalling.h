@@ -24,7 +24,9 @@ std::string mobile_nodes_line(const TrafficSettings& settings, std::uint32_t nod
 Packet binding_update(const TrafficSettings& settings, Kind kind, std::uint32_t node,
                       std::uint64_t care_of_steps, SequenceNumber sequence, WallTime now);
 
-// An SS-REP with `bindings_per_message` bindings, from number `first` on, round and round.
+// How many bindings an SS-REP has.
+std::uint32_t bindings_in_message(const TrafficSettings& settings);
+// An SS-REP with as many bindings, from number `first` on, round and round.
 Packet state_reply(const TrafficSettings& settings, std::uint32_t first, std::uint16_t identifier,
                    WallTime now);
 // An HA-HELLO, valid for 30 s. It asks for nothing: so it counts as the answer to one, and the link

@@ -99,6 +99,11 @@ constexpr bool is_haha(Kind kind) {
   return kind == Kind::HahaIn || kind == Kind::HahaOut || kind == Kind::SsReply;
 }
 
+// User traffic that we send in a tunnel.
+constexpr bool is_tunnelled(Kind kind) {
+  return kind == Kind::ReverseTunnel || kind == Kind::HahaIn || kind == Kind::BadCareOf;
+}
+
 // Each sender has its own mobile nodes for it.
 constexpr bool goes_by_node(Kind kind) {
   return kind != Kind::HahaOut && kind != Kind::SsReply && kind != Kind::Pcap;

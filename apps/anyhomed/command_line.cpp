@@ -270,29 +270,8 @@ class CommandLineReader {
 }  // namespace
 
 SplitArguments split_arguments(int argc, char** argv) {
-  SplitArguments split;
-  bool behind = false;
-  for (int i = 0; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (!behind && i > 0 && argument == "--") {
-      behind = true;
-    } else {
-      (behind ? split.own : split.eal).push_back(argument);
-    }
-  }
-  for (const std::string& argument : split.eal) {
-    if (is_own_option(argument)) {
-      split.misplaced.push_back(argument);
-    }
-  }
-  // Somebody who asks for help, and does not know of the "--" yet, gets ours.
-  if (!behind) {
-    for (const std::string& argument : split.eal) {
-      if (argument == "--help" || argument == "-h" || argument == "--version" || argument == "-V") {
-        split.own = {argument};
-      }
-    }
-  }
+  SplitArguments split{eal::split_arguments(argc, argv), {}};
+  std::ranges::copy_if(split.eal, std::back_inserter(split.misplaced), is_own_option);
   return split;
 }
 

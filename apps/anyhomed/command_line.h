@@ -4,14 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "apps/eal/eal.h"
 #include "common/config/option_table.h"
 
 namespace anyhome {
 
-// "anyhomed [EAL options] -- [options]": what is in front of the "--", and what is behind it.
-struct SplitArguments {
-  std::vector<std::string> eal;  // with the program's name first
-  std::vector<std::string> own;
+struct SplitArguments : eal::Arguments {
   std::vector<std::string> misplaced;  // of `eal`, those that are ours
 };
 SplitArguments split_arguments(int argc, char** argv);

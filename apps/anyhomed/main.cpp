@@ -8,8 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_version.h>
 
 #include "apps/anyhomed/boot_epoch.h"
@@ -22,12 +20,12 @@
 #include "apps/anyhomed/log.h"
 #include "apps/anyhomed/preflight.h"
 #include "apps/anyhomed/sizing.h"
+#include "apps/eal/eal.h"
 #include "controlplane/home_agent.h"
 
 namespace anyhome {
 namespace {
 
-constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
 // Signals are read from a file by the control thread; blocked before EAL makes its threads, so that
@@ -38,34 +36,9 @@ void block_signals() {
   sigaddset(&mask, SIGTERM);
   sigaddset(&mask, SIGINT);
   pthread_sigmask(SIG_BLOCK, &mask, nullptr);
-  // A client of the control sockets that has gone is no reason to go, too.
-  std::signal(SIGPIPE, SIG_IGN);
 }
 
-// Behind whatever EAL has written: its list of options, for one.
-int fail(const std::string& problem) {
-  std::fflush(stdout);
-  fmt::print(stderr, "anyhomed: {}\n", problem);
-  return kFailed;
-}
-
-std::expected<void, std::string> start_eal(std::vector<std::string> arguments) {
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) {
-    argv.push_back(argument.data());
-  }
-  argv.push_back(nullptr);
-  const int used = rte_eal_init(static_cast<int>(arguments.size()), argv.data());
-  if (used < 0) {
-    return std::unexpected(explain_eal_failure(arguments, rte_errno));
-  }
-  if (used + 1 < static_cast<int>(arguments.size())) {
-    return std::unexpected(
-        fmt::format("\"{}\" is no EAL option; options of anyhomed come behind a --",
-                    arguments[static_cast<std::size_t>(used) + 1]));
-  }
-  return {};
-}
+int fail(const std::string& problem) { return eal::fail("anyhomed", problem); }
 
 std::expected<void, std::string> set_static_tables(const config::Config& config, DataPlane& plane) {
   const auto port_index = [&](const std::string& name) {
@@ -125,14 +98,7 @@ void log_start(const config::Config& config, const DataPlane& plane) {
   log_sizing(config, plane);
 }
 
-int run(const config::Config& config, const std::vector<std::string>& eal_arguments) {
-  if (const std::string problem = preflight(config, eal_arguments); !problem.empty()) {
-    return fail(problem);
-  }
-  block_signals();
-  if (auto done = start_eal(eal_arguments); !done) {
-    return fail(done.error());
-  }
+int serve(const config::Config& config, const std::vector<std::string>& eal_arguments) {
   log::open();
   log::set_level(config.runtime.log_level);
   if (const std::string problem = explain_missing_device(config, eal_arguments); !problem.empty()) {
@@ -202,9 +168,12 @@ int main_with(int argc, char** argv) {
     fmt::print("{}", effective_configuration(command_line.config));
     return 0;
   }
-  const int result = run(command_line.config, arguments.eal);
-  rte_eal_cleanup();
-  return result;
+  const config::Config& config = command_line.config;
+  if (const std::string problem = preflight(config, arguments.eal); !problem.empty()) {
+    return fail(problem);
+  }
+  block_signals();
+  return eal::run("anyhomed", arguments.eal, [&] { return serve(config, arguments.eal); });
 }
 
 }  // namespace

@@ -11,9 +11,6 @@ namespace anyhome {
 // A problem with its remedy; empty when nothing stands in the way.
 std::string preflight(const config::Config& config, const std::vector<std::string>& eal_arguments);
 
-// What to say when rte_eal_init has failed.
-std::string explain_eal_failure(const std::vector<std::string>& eal_arguments, int error);
-
 // A virtual device that EAL was told to make and could not: EAL starts without it. Empty: none.
 std::string explain_missing_device(const config::Config& config,
                                    const std::vector<std::string>& eal_arguments);

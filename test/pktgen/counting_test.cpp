@@ -11,6 +11,7 @@
 #include "apps/anyhome-pktgen/schedule.h"
 #include "apps/anyhome-pktgen/sequence_tracker.h"
 
+using namespace anyhome;
 using namespace anyhome::pktgen;
 using namespace std::chrono_literals;
 using Arrival = SequenceTracker::Arrival;
@@ -305,7 +306,8 @@ TEST_CASE("a rate has to pass each of its repeats", "[pktgen]") {
 }
 
 TEST_CASE("a trial is judged by what is measured, else by acknowledgements", "[pktgen]") {
-  RunResult result({{Kind::Correspondent, 1, 0}, {Kind::Refresh, 1, 0}, {Kind::BadChecksum, 1, 0}});
+  RunResult result({{Kind::Correspondent, 1, 0}, {Kind::Refresh, 1, 0}, {Kind::BadChecksum, 1, 0}},
+                   0);
   SentCounts sent(3);
   ReceivedCounts received(3, 3);
   sent.entries[0].packets.add(10);
@@ -334,4 +336,48 @@ TEST_CASE("a trial is judged by what is measured, else by acknowledgements", "[p
   result.entries.erase(result.entries.begin());
   CHECK(result.judged() == 16);
   CHECK(result.judged_lost() == 10);
+}
+
+TEST_CASE("global bindings in SS-ACKs are counted by status, end marks are none", "[pktgen]") {
+  using wire::SsStatus;
+  const HomeAddress home(*Ipv6Address::parse("2001:db8:0:1::2:0"));
+  ReceivedCounts counts(1, 1);
+  counts.count_state_acknowledgement(
+      {{SsStatus::Success, home}, {SsStatus::Success, home}, {SsStatus::ReasonUnspecified, home}});
+  counts.count_state_acknowledgement({{SsStatus::Success, HomeAddress{}}});
+  // A message that is refused as a whole names nobody.
+  counts.count_state_acknowledgement({{SsStatus::MalformedReply, HomeAddress{}}});
+  CHECK(counts.state_acknowledgements.get() == 2);
+  RunResult result({{Kind::SsReply, 1, 0}}, 3);
+  SentCounts sent(1);
+  sent.entries[0].packets.add(3);
+  result.add(sent, counts);
+  CHECK(result.state_records_sent() == 9);
+  CHECK(result.state_records[0] == 2);
+  CHECK(result.state_records[128] == 1);
+  CHECK(result.state_records[129] == 1);
+  CHECK(result.judged() == 3);
+  CHECK(result.judged_lost() == 1);
+}
+
+TEST_CASE("a run is settled when all that it sent is answered", "[pktgen]") {
+  RunResult result({{Kind::Correspondent, 1, 0}, {Kind::Move, 1, 0}, {Kind::SsReply, 1, 0}}, 1);
+  for (EntryResult& entry : result.entries) {
+    entry.sent = 2;
+  }
+  CHECK_FALSE(result.settled());
+  result.entries[0].received = 2;
+  result.acknowledgements[0] = 1;
+  result.acknowledgements[135] = 1;
+  CHECK_FALSE(result.settled());
+  result.state_acknowledgements = 2;
+  CHECK(result.settled());
+  CHECK(result.arrived() == 6);
+  // One that came twice is no other.
+  result.entries[0].duplicates = 1;
+  CHECK_FALSE(result.settled());
+  result.entries[0].duplicates = 0;
+  // Nobody knows what becomes of these.
+  result.entries[1].entry.kind = GENERATE(Kind::BadAuthenticator, Kind::Pcap);
+  CHECK_FALSE(result.settled());
 }
