@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
+#include "apps/anyhomed/bring_nearer.h"
 #include "apps/anyhomed/clock.h"
 #include "apps/anyhomed/log.h"
 #include "apps/anyhomed/sizing.h"
@@ -148,7 +149,7 @@ unsigned ControlLoop::serve_punts(const Now& now) {
   const unsigned served = admission_.serve_round(
       [&](forwarding::PuntClass punt_class, std::span<const Punted> packets) {
         if (punt_class == forwarding::PuntClass::Mobility) {
-          bring_nearer(packets);
+          bring_nearer(packets, agent_, std::as_const(plane_).tables());
         }
       },
       [&](const Punted& packet) {
@@ -162,24 +163,6 @@ unsigned ControlLoop::serve_punts(const Now& now) {
     last_punt_ = now.instant;
   }
   return served;
-}
-
-// What Binding Updates will touch of records and tables: of all of them at once, so that the waits
-// overlap.
-void ControlLoop::bring_nearer(std::span<const Punted> packets) const {
-  std::array<HomeAddress, kLargestQuantum> home_addresses;
-  std::size_t count = 0;
-  for (const Punted& packet : packets) {
-    const std::size_t header = packet.metadata.link_header;
-    if (packet.bytes.size() >= header) {
-      if (const auto home = control::HomeAgent::likely_home_address(packet.bytes.subspan(header))) {
-        home_addresses[count++] = *home;
-      }
-    }
-  }
-  const std::span<const HomeAddress> all(home_addresses.data(), count);
-  agent_.prefetch(all);
-  std::as_const(plane_).tables().prefetch(all);
 }
 
 void ControlLoop::take_in() {

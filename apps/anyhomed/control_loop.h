@@ -42,7 +42,6 @@ class ControlLoop {
   // One round; true when there was something to do.
   bool round(const Now& now);
   unsigned serve_punts(const Now& now);
-  void bring_nearer(std::span<const Punted> packets) const;
   // Everything out of the rings, copied into the queues by class.
   void take_in();
   void serve_punt(const Now& now, const Punted& packet);
