@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string_view>
-#include <utility>
+#include <type_traits>
 #include <variant>
 
 #include <fmt/format.h>
 
-#include "common/wire/ipv6.h"
+#include "apps/anyhomed/bring_nearer.h"
 
 namespace anyhome::bench {
 namespace {
 
-// As the control loop of the daemon does after each round.
-constexpr unsigned kPacketsPerRound = 64;
+// Of the control loop, after each round.
 constexpr std::uint32_t kMaintenance = 512;
 
 }  // namespace
@@ -48,73 +47,51 @@ Machine::Machine(const config::HomeAgent& config, const Now& now) : config_(conf
 void Machine::start(const Now& now) {
   effects_.clear();
   agent_->start(now, effects_);
-  carry_out(now, nullptr);
+  carry_out();
   effects_.clear();
   agent_->set_able(now, true, effects_);
-  carry_out(now, nullptr);
+  carry_out();
 }
 
-void Machine::prepare(std::span<const ByteView> packets) const {
-  std::vector<HomeAddress> home_addresses;
-  for (const ByteView packet : packets) {
-    if (const auto home_address = control::HomeAgent::likely_home_address(packet)) {
-      home_addresses.push_back(*home_address);
-    }
-  }
-  agent_->prefetch(home_addresses);
-  std::as_const(*tables_).prefetch(home_addresses);
+void Machine::prepare(std::span<const Punted> packets) const {
+  bring_nearer(packets, *agent_, *tables_);
 }
 
-unsigned Machine::receive(const Now& now, ByteView packet,
-                          std::deque<std::vector<std::byte>>* between) {
+void Machine::receive(const Now& now, const Punted& packet) {
   effects_.clear();
-  agent_->on_packet(now, {}, packet, effects_);
-  return carry_out(now, between);
+  agent_->on_packet(now, packet.metadata, packet.bytes.subspan(packet.metadata.link_header),
+                    effects_);
+  carry_out();
 }
 
-unsigned Machine::on_timer(const Now& now, std::deque<std::vector<std::byte>>* between) {
-  effects_.clear();
-  agent_->on_timer(now, effects_);
-  return carry_out(now, between);
+void Machine::on_timer(const Now& now) {
+  const auto deadline = agent_->next_deadline();
+  if (deadline && *deadline <= now.instant) {
+    effects_.clear();
+    agent_->on_timer(now, effects_);
+    carry_out();
+  }
 }
 
-unsigned Machine::carry_out(const Now& now, std::deque<std::vector<std::byte>>* between) {
-  (void)now;
-  unsigned sent = 0;
-  std::vector<HomeAddress>& changed = changed_;
-  changed.clear();
-  for (const control::Effect& effect : effects_.list()) {
-    if (const auto* set = std::get_if<forwarding::SetBinding>(&effect)) {
-      changed.push_back(set->home_address);
-    }
-  }
-  if (changed.size() > 1) {  // of a State Synchronization message
-    std::as_const(*tables_).prefetch(changed);
-  }
+void Machine::maintain() { tables_->maintain(kMaintenance); }
+
+void Machine::carry_out() {
+  bring_nearer(effects_, *tables_);
   for (const control::Effect& effect : effects_.list()) {
     std::visit(
         [&](const auto& one) {
           using T = std::decay_t<decltype(one)>;
           if constexpr (std::is_same_v<T, control::SendPacket>) {
-            ++sent;
-            if (between != nullptr) {
-              const ByteView bytes = effects_.bytes(one);
-              between->emplace_back(bytes.begin(), bytes.end());
+            sent_.add(effects_.bytes(one));
+          } else if constexpr (!std::is_same_v<T, control::ForwardPacket> &&
+                               !std::is_same_v<T, control::Note>) {
+            if (!tables_->apply(forwarding::ForwardingUpdate(one))) {
+              throw std::runtime_error("the tables are too small for the load");
             }
-          } else if constexpr (std::is_same_v<T, control::ForwardPacket> ||
-                               std::is_same_v<T, control::Note>) {
-            return;
-          } else if (!tables_->apply(forwarding::ForwardingUpdate(one))) {
-            throw std::runtime_error("the tables are too small for the load");
           }
         },
         effect);
   }
-  if (++since_maintenance_ == kPacketsPerRound) {
-    since_maintenance_ = 0;
-    tables_->maintain(kMaintenance);
-  }
-  return sent;
 }
 
 std::size_t Machine::binding_table_bytes() const {

@@ -9,8 +9,10 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
+#include "apps/anyhomed/bring_nearer.h"
 #include "apps/anyhomed/clock.h"
 #include "apps/anyhomed/log.h"
+#include "apps/anyhomed/sizing.h"
 
 namespace anyhome {
 namespace {
@@ -43,7 +45,7 @@ ControlLoop::ControlLoop(const config::Config& config, DataPlane& plane, Injecto
       agent_(agent),
       executor_(agent, plane.tables(), injector),
       supervisor_(config, plane),
-      admission_(plane.control_queue()),
+      admission_(control_queue_places(config)),
       commands_({config, plane, injector, host, agent, executor_, supervisor_, admission_}),
       telemetry_([this] { plane_.wake().wake(); }),
       note_offset_(dataplane::mbuf_note_offset()) {
@@ -53,13 +55,6 @@ ControlLoop::ControlLoop(const config::Config& config, DataPlane& plane, Injecto
 
 ControlLoop::~ControlLoop() {
   telemetry_.close();
-  while (!admission_.empty()) {
-    admission_.serve_round(
-        [](forwarding::PuntClass, std::span<rte_mbuf*> packets) {
-          rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
-        },
-        [](forwarding::PuntClass, rte_mbuf*) {});
-  }
   for (const int fd : {epoll_, signals_}) {
     if (fd >= 0) {
       close(fd);
@@ -152,14 +147,13 @@ unsigned ControlLoop::serve_punts(const Now& now) {
   take_in();
   unsigned since = 0;
   const unsigned served = admission_.serve_round(
-      [&](forwarding::PuntClass punt_class, std::span<rte_mbuf*> packets) {
+      [&](forwarding::PuntClass punt_class, std::span<const Punted> packets) {
         if (punt_class == forwarding::PuntClass::Mobility) {
-          bring_nearer(packets);
+          bring_nearer(packets, agent_, std::as_const(plane_).tables());
         }
       },
-      [&](forwarding::PuntClass /*punt_class*/, rte_mbuf* packet) {
+      [&](const Punted& packet) {
         serve_punt(now, packet);
-        rte_pktmbuf_free(packet);
         if (++since == kServedBetweenLooks) {
           since = 0;
           take_in();  // so that the rings stay short, where the newest would be lost
@@ -171,25 +165,6 @@ unsigned ControlLoop::serve_punts(const Now& now) {
   return served;
 }
 
-// What Binding Updates will touch of records and tables: of all of them at once, so that the waits
-// overlap.
-void ControlLoop::bring_nearer(std::span<rte_mbuf*> packets) const {
-  std::array<HomeAddress, kLargestQuantum> home_addresses;
-  std::size_t count = 0;
-  for (rte_mbuf* packet : packets) {
-    const std::size_t header = dataplane::note_of(packet, note_offset_).punt.link_header;
-    const ByteView bytes(rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len);
-    if (bytes.size() >= header) {
-      if (const auto home = control::HomeAgent::likely_home_address(bytes.subspan(header))) {
-        home_addresses[count++] = *home;
-      }
-    }
-  }
-  const std::span<const HomeAddress> all(home_addresses.data(), count);
-  agent_.prefetch(all);
-  std::as_const(plane_).tables().prefetch(all);
-}
-
 void ControlLoop::take_in() {
   std::array<rte_mbuf*, kPuntsAtOnce> packets;
   for (std::size_t worker = 0; worker < plane_.workers(); ++worker) {
@@ -197,26 +172,30 @@ void ControlLoop::take_in() {
     PacketRing& ring = plane_.punts(worker);
     for (unsigned left = ring.capacity(); left > 0;) {
       const unsigned taken = ring.pop(packets);
+      // A worker has written them, on another core.
       for (rte_mbuf* packet : std::span(packets).first(taken)) {
-        const auto displaced =
-            admission_.push(dataplane::note_of(packet, note_offset_).punt.punt_class, packet);
-        if (displaced) {
-          rte_pktmbuf_free(*displaced);
-        }
+        rte_mbuf_prefetch_part1(packet);
+        rte_mbuf_prefetch_part2(packet);
       }
+      for (rte_mbuf* packet : std::span(packets).first(taken)) {
+        rte_prefetch0(rte_pktmbuf_mtod(packet, const std::byte*));
+        rte_prefetch0(rte_pktmbuf_mtod_offset(packet, const std::byte*, RTE_CACHE_LINE_SIZE));
+      }
+      for (rte_mbuf* packet : std::span(packets).first(taken)) {
+        admission_.push(dataplane::note_of(packet, note_offset_).punt, packet->pkt_len,
+                        [packet](std::size_t offset, MutableBytes piece) {
+                          dataplane::MbufAccess::copy_out(packet, offset, piece.data(),
+                                                          piece.size());
+                        });
+      }
+      rte_pktmbuf_free_bulk(packets.data(), taken);
       left = taken < packets.size() ? 0 : left - std::min(left, taken);
     }
   }
 }
 
-void ControlLoop::serve_punt(const Now& now, rte_mbuf* packet) {
-  const forwarding::PuntMetadata metadata = dataplane::note_of(packet, note_offset_).punt;
-  ByteView bytes(rte_pktmbuf_mtod(packet, const std::byte*), packet->data_len);
-  if (packet->nb_segs > 1) {
-    scratch_.resize(packet->pkt_len);
-    dataplane::MbufAccess::copy_out(packet, 0, scratch_.data(), scratch_.size());
-    bytes = scratch_;
-  }
+void ControlLoop::serve_punt(const Now& now, const Punted& packet) {
+  const auto& [metadata, bytes] = packet;
   using forwarding::PuntClass;
   switch (metadata.punt_class) {
     case PuntClass::Mobility:

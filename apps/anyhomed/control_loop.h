@@ -42,10 +42,9 @@ class ControlLoop {
   // One round; true when there was something to do.
   bool round(const Now& now);
   unsigned serve_punts(const Now& now);
-  void bring_nearer(std::span<rte_mbuf*> packets) const;
-  // Everything out of the rings, into the queues by class.
+  // Everything out of the rings, copied into the queues by class.
   void take_in();
-  void serve_punt(const Now& now, rte_mbuf* packet);
+  void serve_punt(const Now& now, const Punted& packet);
   void supervise(const Now& now);
   // Announces or withdraws the home prefix as the host and the set have it.
   void follow_serving();
@@ -62,11 +61,10 @@ class ControlLoop {
   control::HomeAgent& agent_;
   EffectExecutor executor_;
   Supervisor supervisor_;
-  Admission<rte_mbuf*> admission_;
+  Admission admission_;
   TelemetryCommands commands_;
   dataplane::TelemetryServer telemetry_;
   control::Effects effects_;
-  std::vector<std::byte> scratch_;
   int epoll_ = -1;
   int signals_ = -1;
   int note_offset_;

@@ -10,6 +10,7 @@
 #include <rte_random.h>
 
 #include "apps/anyhomed/log.h"
+#include "apps/anyhomed/sizing.h"
 
 namespace anyhome {
 namespace {
@@ -120,9 +121,8 @@ unsigned DataPlane::derived_buffers(const std::vector<FoundDevice>& devices) con
     buffers += plan_.transmit_queues[port] * path.transmit_descriptors;
     buffers += (lcores_.size() - plan_.transmit_queues[port]) * kHandoverRing;
   }
-  buffers += path.control_queue;
-  // Per worker: what waits for the control thread or for other fragments, its cache, and a burst of
-  // each queue.
+  // Per worker: its ring to the control thread, what waits for other fragments, its cache, and a
+  // burst of each queue.
   buffers += lcores_.size() * (path.punt_ring + path.reassembly_datagrams * kMaxFragments +
                                kPoolCache * 3 / 2 + kMaxBurst * (devices.size() + 1));
   if (hands_off()) {
@@ -289,10 +289,6 @@ DataPlane::Done DataPlane::create_handoff_rings() {
   return {};
 }
 
-std::uint32_t DataPlane::control_queue() const {
-  return std::min<std::uint32_t>(config_.data_path.control_queue, worker_pool_->size() / 4);
-}
-
 std::size_t DataPlane::ring_places() const {
   std::size_t places = 0;
   const auto add = [&](const std::vector<std::unique_ptr<PacketRing>>& rings) {
@@ -324,6 +320,11 @@ void DataPlane::create_workers() {
     setup.pipeline.icmp_rates = {share(path.icmp_unreachable_rate, count),
                                  share(path.icmp_packet_too_big_rate, count),
                                  share(path.icmp_error_rate, count)};
+    // A storm is to reach the queues of the control thread, which give up what is oldest; here the
+    // newest would be lost. A tenth of a second's worth may come at once: as much as they hold.
+    auto& mobility =
+        setup.pipeline.punt_rates[static_cast<std::size_t>(forwarding::PuntClass::Mobility)];
+    mobility = std::max(mobility, 10 * control_queue_places(config_));
     for (std::uint32_t& rate : setup.pipeline.punt_rates) {
       rate = share(rate, count);
     }

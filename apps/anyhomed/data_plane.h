@@ -75,9 +75,6 @@ class DataPlane {
   [[nodiscard]] const dataplane::PacketPool& worker_pool() const { return *worker_pool_; }
   [[nodiscard]] const dataplane::PacketPool& control_pool() const { return *control_pool_; }
   [[nodiscard]] const dataplane::QueuePlan& plan() const { return plan_; }
-  // Packets that may wait for the control thread: what is configured, but at most a quarter of
-  // the pool, so that there are buffers left to receive into.
-  [[nodiscard]] std::uint32_t control_queue() const;
   // Places of all rings together.
   [[nodiscard]] std::size_t ring_places() const;
 

@@ -1,11 +1,10 @@
 #include "apps/anyhomed/effect_executor.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
-#include <span>
 #include <utility>
 
+#include "apps/anyhomed/bring_nearer.h"
 #include "apps/anyhomed/log.h"
 #include "apps/anyhomed/note_log.h"
 
@@ -57,26 +56,9 @@ void EffectExecutor::retry_deferred() {
   }
 }
 
-// A State Synchronization message changes many bindings at once.
-void EffectExecutor::bring_nearer(const control::Effects& effects) const {
-  constexpr std::size_t kFew = 4;
-  if (effects.list().size() <= kFew) {
-    return;
-  }
-  std::array<HomeAddress, 64> home_addresses;
-  std::size_t count = 0;
-  for (const control::Effect& effect : effects.list()) {
-    const auto* set = std::get_if<SetBinding>(&effect);
-    if (set != nullptr && count < home_addresses.size()) {
-      home_addresses[count++] = set->home_address;
-    }
-  }
-  std::as_const(tables_).prefetch(std::span<const HomeAddress>(home_addresses.data(), count));
-}
-
 void EffectExecutor::run(const Now& now, const control::Effects& effects, Way way) {
   control::Effects instead;
-  bring_nearer(effects);
+  bring_nearer(effects, std::as_const(tables_));
   for (const control::Effect& effect : effects.list()) {
     std::optional<ForwardingUpdate> refused;
     std::visit(

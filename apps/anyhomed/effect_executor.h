@@ -32,7 +32,6 @@ class EffectExecutor {
   [[nodiscard]] std::uint64_t refusals() const { return refusals_; }
 
  private:
-  void bring_nearer(const control::Effects& effects) const;
   // False: refused.
   bool apply(const forwarding::ForwardingUpdate& update);
   void log(const Now& now, const control::Note& note);

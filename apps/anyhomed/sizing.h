@@ -7,6 +7,9 @@
 
 namespace anyhome {
 
+// Places of the queues for the control thread: as configured, or by the number of bindings.
+std::uint32_t control_queue_places(const config::Config& config);
+
 void log_sizing(const config::Config& config, const DataPlane& plane);
 
 }  // namespace anyhome

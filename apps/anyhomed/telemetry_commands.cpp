@@ -426,7 +426,7 @@ TelemetryReply TelemetryCommands::pools(const Now&, const std::string& parameter
   }
   rows.push_back({{"kind", text("queue")},
                   {"name", text("control")},
-                  {"used", std::uint64_t{sources_.admission.held()}},
+                  {"used", std::uint64_t{sources_.admission.used()}},
                   {"capacity", std::uint64_t{sources_.admission.capacity()}},
                   {"worst", std::uint64_t{sources_.admission.high_water()}},
                   {"bytes", std::uint64_t{sources_.admission.bytes()}}});

@@ -23,7 +23,7 @@ struct TelemetrySources {
   control::HomeAgent& agent;
   EffectExecutor& executor;
   Supervisor& supervisor;
-  const Admission<rte_mbuf*>& admission;
+  const Admission& admission;
 };
 
 class TelemetryCommands {

@@ -174,6 +174,9 @@ enum class BindingIndex : std::uint8_t {
   RteHash,  // by DPDK's rte_hash
 };
 
+// Of `control-queue`: a packet of 64 KiB takes 283 places.
+inline constexpr unsigned kFewestControlPlaces = 512;
+
 struct DataPath {
   HostMode host = HostMode::Kernel;
   BindingIndex binding_index = BindingIndex::Buckets;
@@ -184,9 +187,9 @@ struct DataPath {
   std::uint32_t max_neighbors = 4096;
   unsigned receive_descriptors = 1024;
   unsigned transmit_descriptors = 1024;
-  unsigned packet_buffers = 0;    // of the workers' pool; 0: derived from ports, queues and rings
-  unsigned punt_ring = 1024;      // packets
-  unsigned control_queue = 4096;  // packets
+  unsigned packet_buffers = 0;  // of the workers' pool; 0: derived from ports, queues and rings
+  unsigned punt_ring = 1024;    // packets
+  unsigned control_queue = 0;   // places of 256 bytes; 0: derived from max-bindings
   unsigned burst = 32;
   bool idle = false;  // workers sleep when there is nothing to do
 

@@ -290,6 +290,12 @@ class Validation {
       mistake("punt-ring", std::to_string(config_.data_path.punt_ring), "not a power of two",
               "use " + std::to_string(std::bit_ceil(config_.data_path.punt_ring)));
     }
+    const unsigned queue = config_.data_path.control_queue;
+    if (queue != 0 && queue < kFewestControlPlaces) {
+      mistake("control-queue", std::to_string(queue), "a packet of 64 KiB would not find room",
+              "use at least " + std::to_string(kFewestControlPlaces) +
+                  ", or 0 for what max-bindings suggests");
+    }
     // Each datagram's share has to hold one of the largest, twice over while it is evicting others.
     std::uint64_t largest = 0;
     for (const Port& port : config_.ports) {

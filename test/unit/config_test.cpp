@@ -103,6 +103,9 @@ TEST_CASE("each mistake of the whole is found and named", "[config][R97]") {
       {"route", "2001:db8::/32 via 2001:db8:a1::1 port wan", "route"},
       {"neighbor", "2001:db8:a1::1 mac 02:00:00:00:00:01 port wan", "neighbor"},
       {"punt-ring", "1000", "punt-ring"},
+      {"control-queue", "0", ""},
+      {"control-queue", "511", "control-queue"},
+      {"control-queue", "512", ""},
   };
   for (const Row& row : rows) {
     DYNAMIC_SECTION(row.key << " = " << row.value) {
