@@ -17,8 +17,7 @@ inline constexpr std::size_t kJoinedHeaders = 256;
 template <Environment Env>
 [[gnu::always_inline]] inline void Pipeline<Env>::parse(W& work, std::uint16_t port, Packet* packet,
                                                         bool taken_over) {
-  work = W{};
-  work.packet = packet;
+  work.reset(packet);
   work.port = port;
   work.taken_over = taken_over;
   work.ip = env_.data(packet);

@@ -291,8 +291,7 @@ void Pipeline<Env>::originate(Origin origin, bool through_bindings,
                               std::span<Packet* const> packets) {
   for (unsigned i = 0; i < packets.size(); ++i) {
     W& work = work_[i];
-    work = W{};
-    work.packet = packets[i];
+    work.reset(packets[i]);
     work.origin = origin;
     work.ip = env_.data(work.packet);
     work.contiguous = static_cast<std::uint32_t>(env_.contiguous(work.packet));

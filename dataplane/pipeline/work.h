@@ -44,6 +44,28 @@ struct alignas(kCacheLine) Work {
   std::uint8_t link_hop_limit = 0;  // Link: of the outer packet, as it was received
   bool taken_over = false;          // another worker received it and left it to this one
   std::uint8_t link_header = 0;     // bytes in front of `ip` that still are the frame's
+
+  // Anew for another packet, member by member: of `*this = {}` GCC makes a temporary that it reads in
+  // other pieces than it has written, and each such read waits until the writes have left the store
+  // buffer, 20 of 90 cycles per packet.
+  void reset(Packet* other) {
+    packet = other;
+    ip = nullptr;
+    length = 0;
+    contiguous = 0;
+    entry = nullptr;
+    hash = 0;
+    adjacency = 0;
+    port = forwarding::kNoPort;
+    peer = forwarding::kNoPeer;
+    path_mtu = 0;
+    inner_at = 0;
+    origin = Origin::Wire;
+    decapsulations = 0;
+    link_hop_limit = 0;
+    taken_over = false;
+    link_header = 0;
+  }
 };
 
 // Indices of packets waiting for a stage. A burst never has more than kMaxBurst packets, and each
