@@ -21,17 +21,25 @@ namespace {
 void measure(const Options& options) {
   using Measure = void (*)(const Plan&, Record&);
   constexpr std::pair<std::string_view, Measure> kMeasures[] = {
-      {"paths", measure_paths}, {"routes", measure_routes}, {"workers", measure_workers},
-      {"churn", measure_churn}, {"tables", measure_tables}, {kCounted, count_paths},
+      {"paths", measure_paths},     {"routes", measure_routes}, {"stages", measure_stages},
+      {"workers", measure_workers}, {"churn", measure_churn},   {"tables", measure_tables},
+      {kCounted, count_paths},
   };
-  const Plan plan{options.sizes, options.indexes, options.rounds, options.packets,
-                  [&](std::string_view name) { return options.wants(name); }};
+  BestSpeed best(options.best);
+  const Plan plan{options.sizes,
+                  options.indexes,
+                  options.quiet_phases,
+                  options.seconds,
+                  options.packets,
+                  [&](std::string_view name) { return options.wants(name); },
+                  &best};
   Record record;
   for (const auto& [part, how] : kMeasures) {
     if (options.wants_part(part)) {
       how(plan, record);
     }
   }
+  record.best = best.speed();
   if (options.json.empty()) {
     fmt::print("{}", as_tables(record));
   } else if (const auto done = write_record(options.json, record); !done) {
@@ -56,7 +64,8 @@ int main_with(int argc, char** argv) {
   if (command_line.options.help) {
     fmt::print(
         "Usage: anyhome-bench EAL-OPTIONS -- OPTIONS\n"
-        "       anyhome-bench report FILE... [--json FILE] [--csv FILE] [--against FILE]\n\n{}",
+        "       anyhome-bench report FILE... [--json FILE] [--csv FILE] [--against FILE]\n"
+        "                            [--sections DIR]\n\n{}",
         options_help());
     return 0;
   }

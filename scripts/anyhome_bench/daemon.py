@@ -82,18 +82,22 @@ class Place:
         return done.stdout
 
     def start_daemon(self, configuration, *devices):
+        return self.start_daemon_with(CONFIGURATION + configuration, ["--no-huge", "-m", 400], *devices)
+
+    def start_daemon_with(self, configuration, memory, *devices):
         config = self.directory / "anyhomed.ini"
-        config.write_text(CONFIGURATION + configuration, encoding="ascii")
-        self.daemon, self.log = self.start("anyhomed", self.program("anyhomed"), *eal(self.prefix),
-                                           *devices, "--", "--config", config)
+        config.write_text(configuration, encoding="ascii")
+        self.daemon, self.log = self.start(
+            "anyhomed", self.program("anyhomed"), "--no-pci", *memory, "--lcores", lcores(2),
+            "--file-prefix", self.prefix, *devices, "--", "--config", config)
         return self.daemon
 
-    def wait(self, what, condition):
+    def wait(self, what, condition, interval=0.02):
         def check():
             if not is_alive(self.daemon.pid):
                 raise LabError("anyhomed has ended: " + self.log.read_text(errors="replace")[-1000:])
             return condition()
-        return wait_for(what, check, PATIENCE, 0.02)
+        return wait_for(what, check, PATIENCE, interval)
 
     def telemetry(self):
         """A connection to the daemon, as soon as it answers; closed at the end."""
