@@ -10,6 +10,7 @@
 
 #include <rte_eal.h>
 
+#include "apps/anyhome-bench/calibrate_command.h"
 #include "apps/anyhome-bench/measurements.h"
 #include "apps/anyhome-bench/options.h"
 #include "apps/anyhome-bench/report_command.h"
@@ -51,6 +52,9 @@ int main_with(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "report") {
     return report_command({argv + 2, argv + argc});
   }
+  if (argc > 1 && std::string_view(argv[1]) == "calibrate") {
+    return calibrate_command({argv + 2, argv + argc});
+  }
   char** const separator = std::find(argv + 1, argv + argc, std::string_view("--"));
   const CommandLine command_line =
       read_options(separator == argv + argc ? std::vector<std::string>{}
@@ -65,7 +69,8 @@ int main_with(int argc, char** argv) {
     fmt::print(
         "Usage: anyhome-bench EAL-OPTIONS -- OPTIONS\n"
         "       anyhome-bench report FILE... [--json FILE] [--csv FILE] [--against FILE]\n"
-        "                            [--sections DIR]\n\n{}",
+        "                            [--sections DIR]\n"
+        "       anyhome-bench calibrate\n\n{}",
         options_help());
     return 0;
   }

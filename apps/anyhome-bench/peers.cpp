@@ -30,12 +30,35 @@ constexpr std::array<Peer, 9> kPeers = {{
     {"DPDK l3fwd, longest prefix match, no tunnel", "from-mobile-node", 100'000, 76, 76, false},
 }};
 
+// Both spread, and so does what is left: by as much, which is a larger share of it.
+Figure less(const Figure& all, const Figure& part) {
+  Figure left = all;
+  const auto subtract = [](std::optional<double>& from, const std::optional<double>& what) {
+    from = from && what ? std::optional(*from - *what) : std::nullopt;
+  };
+  subtract(left.quiet, part.quiet);
+  subtract(left.best, part.best);
+  subtract(left.busy, part.busy);
+  subtract(left.busy_best, part.busy_best);
+  if (left.value() && *left.value() > 0) {
+    left.spread = (all.spread * all.value().value_or(0) + part.spread * part.value().value_or(0)) /
+                  *left.value();
+  }
+  return left;
+}
+
 }  // namespace
 
-void add_ratios(Record& record) {
+void add_derived(Record& record) {
   Figures added;
   for (const auto& [name, figure] : record.figures) {
     const auto parts = split_name(name);
+    if (name.starts_with("unmodified/anyhomed/")) {
+      const auto device = record.figures.find("unmodified/testpmd-macswap/" + parts[2]);
+      if (device != record.figures.end()) {
+        added["unmodified/anyhomed-less-macswap/" + parts[2]] = less(figure, device->second);
+      }
+    }
     if (parts[0] != "path" || parts.size() != 4) {
       continue;
     }

@@ -63,6 +63,25 @@ Figure figure_of(const Json& json) {
   return figure;
 }
 
+// Cycles, with the speed of the core at that time.
+void add_samples(const Json& json, Record& record) {
+  using Taken = std::vector<std::array<double, 3>>;
+  BestSpeed best(record.best);
+  for (const auto& [name, taken] : json.items()) {
+    for (const auto& [value, clock, width] : taken.get<Taken>()) {
+      best.note({clock, width});
+    }
+  }
+  record.best = best.speed();
+  for (const auto& [name, taken] : json.items()) {
+    Samples samples;
+    for (const auto& [value, clock, width] : taken.get<Taken>()) {
+      samples.add(value, {clock, width});
+    }
+    record.figures[name] = samples.figure(record.best);
+  }
+}
+
 }  // namespace
 
 void Record::merge(const Record& other) {
@@ -106,6 +125,9 @@ std::expected<Record, std::string> from_json(std::string_view text) {
     if (json.contains("best_speed")) {
       const auto speed = json["best_speed"].get<std::array<double, 2>>();
       record.best = {speed[0], speed[1]};
+    }
+    if (json.contains("samples")) {
+      add_samples(json["samples"], record);
     }
     for (const auto& [name, value] :
          json.contains("figures") ? json["figures"].items() : json.items()) {

@@ -5,6 +5,10 @@
 //                "quiet": 58.1, "best": 57.3, "quiet_phases": 20, "busy": 90.2, "busy_best": 88.0,
 //                "busy_phases": 4, "spread": 0.004, "must": 75, "goal": 60, "verdict": "goal"}}}
 //
+// What other programs were measured at comes as samples, which become figures when it is read:
+//
+//    "samples": {"unmodified/anyhomed/miss": [[VALUE, CLOCK, WIDTH], ...]}
+//
 // A flat {"name": number} is read as figures, too, of which more is better: rates of other
 // programs.
 #pragma once

@@ -54,7 +54,7 @@ int report_command(const std::vector<std::string>& arguments) {
       (word == "--json" ? json : word == "--csv" ? csv : sections) = file;
     }
   }
-  if (mistakes.empty() && record.figures.empty()) {
+  if (mistakes.empty() && record.figures.empty() && record.notes.empty()) {
     mistakes.emplace_back("there are no figures to report");
   }
   if (!mistakes.empty()) {
@@ -63,7 +63,7 @@ int report_command(const std::vector<std::string>& arguments) {
     }
     return 2;
   }
-  add_ratios(record);
+  add_derived(record);
   fmt::print("{}", as_tables(record));
   if (before) {
     fmt::print("\n{}", as_comparison(*before, record));

@@ -26,15 +26,29 @@ std::string phases_head() {
                      "best", "phases");
 }
 std::string phases_text(const Figure& figure) {
+  // The best of ratios is the one whose two phases were least alike.
+  const bool is_ratio = figure.unit == "times";
+  const auto best = [&](const std::optional<double>& value) {
+    return is_ratio ? "-" : number_text(value);
+  };
   return fmt::format("{:>7} {:>6} {:>6} {:>7} {:>6} {:>6}", number_text(figure.quiet),
-                     number_text(figure.best), figure.quiet_phases, number_text(figure.busy),
-                     number_text(figure.busy_best), figure.busy_phases);
+                     best(figure.best), figure.quiet_phases, number_text(figure.busy),
+                     best(figure.busy_best), figure.busy_phases);
 }
 
 std::string machine_section(const Record& record) {
   std::string out;
-  for (const auto& [key, value] : record.machine) {
-    out += fmt::format("{:<10} {}\n", key, value);
+  const auto say = [&](const auto& entry) {
+    out += fmt::format("{:<10} {}\n", entry.first, entry.second);
+  };
+  const auto processor = record.machine.find("processor");
+  if (processor != record.machine.end()) {
+    say(*processor);
+  }
+  for (const auto& entry : record.machine) {
+    if (entry.first != "processor") {
+      say(entry);
+    }
   }
   if (record.best != Speed{}) {
     out += fmt::format(
@@ -140,7 +154,7 @@ std::string stages_section(const Record& record) {
     for (const auto column : kColumns) {
       const auto value = [&](std::string_view part) {
         const auto at = record.figures.find(fmt::format("{}/{}/{}", part, column, stage));
-        return at == record.figures.end() ? std::nullopt : at->second.value();
+        return at == record.figures.end() ? std::nullopt : at->second.quiet;
       };
       line += fmt::format(" {:>8} {:>8}", number_text(value("stage-cycles")),
                           number_text(value("stage")));
@@ -183,11 +197,11 @@ std::string list_section(const Record& record, std::string_view title,
     }
     if (figure.phased()) {
       phased +=
-          without_trailing_spaces(fmt::format("{:<42} {}  {:<6} {}", name, phases_text(figure),
+          without_trailing_spaces(fmt::format("{:<49} {}  {:<6} {}", name, phases_text(figure),
                                               figure.unit, judged_text(name, figure)));
     } else {
       plain += without_trailing_spaces(fmt::format("{:<48} {:>12} {:<12} {}", name,
-                                                   number_text(figure.quiet), figure.unit,
+                                                   number_text(figure.value()), figure.unit,
                                                    judged_text(name, figure)));
     }
   }
@@ -198,7 +212,7 @@ std::string list_section(const Record& record, std::string_view title,
   if (!phased.empty()) {
     out +=
         '\n' +
-        fmt::format("{:<42} {}  {:<6} {:>17}\n", "figure", phases_head(), "unit", "must / goal") +
+        fmt::format("{:<49} {}  {:<6} {:>17}\n", "figure", phases_head(), "unit", "must / goal") +
         phased;
   }
   if (!plain.empty()) {
@@ -209,7 +223,8 @@ std::string list_section(const Record& record, std::string_view title,
   return out;
 }
 
-// How many figures reach what, and which of them do not.
+// How many figures reach what, and which of them do not. Figures of the other index are there to be
+// compared with.
 std::string verdicts_section(const Record& record) {
   constexpr std::array kVerdicts = {Verdict::Goal, Verdict::Must, Verdict::Near, Verdict::Missed,
                                     Verdict::NotSeenQuiet};
@@ -217,12 +232,12 @@ std::string verdicts_section(const Record& record) {
   std::string below;
   for (const auto& [name, figure] : record.figures) {
     const auto target = target_of(name);
-    if (!target) {
+    if (!target || name.ends_with("/rte-hash")) {
       continue;
     }
     const Verdict verdict = judge(name, figure, *target);
     ++counts[static_cast<std::size_t>(verdict)];
-    if (verdict != Verdict::Goal) {
+    if (verdict == Verdict::Must || verdict == Verdict::Near || verdict == Verdict::Missed) {
       below += without_trailing_spaces(fmt::format(
           "{:<48} {:>9} {}", name, number_text(figure.quiet), judged_text(name, figure)));
     }
@@ -236,15 +251,16 @@ std::string verdicts_section(const Record& record) {
     return "";
   }
   return out + ".\n" +
-         (below.empty() ? ""
-                        : "Below their goals, or below what must be if there is none:\n\n" + below);
+         (below.empty()
+              ? ""
+              : "Not at their goals, or not where they must be if they have none:\n\n" + below);
 }
 
 }  // namespace
 
 std::vector<Section> sections_of(const Record& record) {
   Record full = record;
-  add_ratios(full);
+  add_derived(full);
   const auto list = [&](std::string_view title, const std::vector<std::string_view>& parts) {
     return list_section(full, title, parts);
   };
@@ -290,7 +306,7 @@ std::string as_tables(const Record& record) {
 
 std::string as_csv(const Record& record) {
   Record full = record;
-  add_ratios(full);
+  add_derived(full);
   const auto cell = [](const std::optional<double>& value) {
     return value ? fmt::format("{:.6g}", *value) : "";
   };

@@ -67,15 +67,17 @@ class Watch:
             if elapsed > 0:
                 self.parts[part] = max(0.0, (after[0] - before[0] - after[1] + before[1]) / elapsed)
 
-    def text(self, names, average):
-        """One line for the head of a report."""
-        words = []
+    def alone(self, part):
+        """Whether nobody else took processors while that was measured."""
+        return self.parts.get(part, 0.0) < ENOUGH
+
+    def lines(self, names, average):
+        """For the head of a report."""
+        found = {}
         if names:
-            words.append(f"before the start these wanted processors: {', '.join(names)} "
-                         f"(load average {average:.1f})")
-        taken = [f"{part} {share:.1f}" for part, share in self.parts.items() if share >= ENOUGH]
+            found["others"] = (f"{', '.join(names)} ran before the start (load average {average:.1f}): measure "
+                               "again when nothing else does")
+        taken = [f"{part} {share:.1f}" for part, share in self.parts.items() if not self.alone(part)]
         if taken:
-            words.append("processors that others took meanwhile: " + ", ".join(taken))
-        if not words:
-            return "nothing else ran"
-        return "; ".join(words) + ": measure again when nothing else runs"
+            found["taken"] = "processors, by other processes: " + ", ".join(taken)
+        return found or {"others": "nothing else ran"}

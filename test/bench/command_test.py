@@ -4,15 +4,18 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import io
+import json
 import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "scripts"))
 
-from anyhome_bench import documents, instructions, load, options, plot, stages  # noqa: E402
+from anyhome_bench import daemon, documents, instructions, load, options, plot, stages, unmodified  # noqa: E402
+from anyhome_lab.shell import LabError  # noqa: E402
 
 
 def command():
@@ -74,9 +77,8 @@ class Load(unittest.TestCase):
         watch = load.Watch(lambda: next(readings))
         self.assertEqual(watch.measure("paths", lambda: "done"), "done")
         self.assertAlmostEqual(watch.parts["paths"], 0.8)
-        text = watch.text([], 0.0)
-        self.assertIn("paths 0.8", text)
-        self.assertIn("measure again", text)
+        self.assertEqual(watch.lines([], 0.0), {"taken": "processors, by other processes: paths 0.8"})
+        self.assertFalse(watch.alone("paths"))
 
     def test_a_part_that_fails_is_watched_too(self):
         readings = iter([(0.0, 0.0, 0.0), (2.0, 1.0, 1.0)])
@@ -88,10 +90,23 @@ class Load(unittest.TestCase):
     def test_little_is_nothing(self):
         watch = load.Watch()
         watch.parts = {"paths": 0.05}
-        self.assertEqual(watch.text([], 0.1), "nothing else ran")
+        self.assertEqual(watch.lines([], 0.1), {"others": "nothing else ran"})
+        self.assertTrue(watch.alone("paths"))
 
     def test_who_waited_for_processors_is_named(self):
-        self.assertIn("cc1plus, ninja (load average 3.5)", load.Watch().text(["cc1plus", "ninja"], 3.5))
+        said = load.Watch().lines(["cc1plus", "ninja"], 3.5)["others"]
+        self.assertIn("cc1plus, ninja ran before the start (load average 3.5)", said)
+
+    def test_what_was_measured_once_beside_others_is_not_quiet(self):
+        with tempfile.TemporaryDirectory() as directory:
+            file = pathlib.Path(directory) / "control.json"
+            file.write_text(json.dumps({"figures": {
+                "control/rate": {"unit": "per second", "quiet": 5},
+                "control/bytes-per-binding": {"unit": "bytes", "quiet": 6}}}), encoding="utf-8")
+            command().measured_beside_others(file)
+            figures = json.loads(file.read_text(encoding="utf-8"))["figures"]
+        self.assertEqual(figures["control/rate"], {"unit": "per second", "busy": 5})
+        self.assertEqual(figures["control/bytes-per-binding"]["quiet"], 6)
 
     def test_what_is_idle_is_not_busy(self):
         # user nice system idle iowait irq softirq steal guest
@@ -200,6 +215,34 @@ class Documents(unittest.TestCase):
             document.write_text(DOCUMENT, encoding="utf-8")
             self.assertEqual(documents.refresh_file(document, directory), ["wire"])
             self.assertIn("\n```\nnew\n```\n", document.read_text(encoding="utf-8"))
+
+
+class Windows(unittest.TestCase):
+    """Samples of other programs."""
+
+    def windows(self, preemptions, speeds):
+        found = unmodified.Windows.__new__(unmodified.Windows)
+        found.taken, found.worker = [], None
+        speeds = iter(speeds)
+        found.calibrator = unittest.mock.Mock(speed=lambda: next(speeds))
+        counts = iter(preemptions)
+        patch = unittest.mock.patch.object(daemon, "times_preempted", lambda thread: next(counts))
+        patch.start()
+        self.addCleanup(patch.stop)
+        return found
+
+    def test_the_slower_of_both_ends_counts(self):
+        windows = self.windows([7, 7], [(1.4, 4.0), (1.3, 5.0)])
+        self.assertEqual(windows.take(0, lambda: 60), [[60, 1.3, 4.0]])
+
+    def test_who_lost_the_processor_was_not_quiet(self):
+        windows = self.windows([7, 8], [(1.4, 5.0), (1.4, 5.0)])
+        self.assertEqual(windows.take(0, lambda: 60), [[60, 0.0, 0.0]])
+
+    def test_without_packets_there_is_no_figure(self):
+        windows = self.windows([7, 7], [(1.4, 5.0), (1.4, 5.0)])
+        with self.assertRaises(LabError):
+            windows.take(0, lambda: None)
 
 
 class Plot(unittest.TestCase):

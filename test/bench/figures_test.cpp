@@ -3,6 +3,7 @@
 
 #include "apps/anyhome-bench/figure.h"
 #include "apps/anyhome-bench/layout.h"
+#include "apps/anyhome-bench/peers.h"
 #include "apps/anyhome-bench/record.h"
 #include "apps/anyhome-bench/tables.h"
 #include "apps/anyhome-bench/targets.h"
@@ -247,6 +248,24 @@ TEST_CASE("a record comes back from JSON as it was", "[bench]") {
   CHECK(read->notes == record.notes);
   CHECK(read->best == record.best);
   CHECK(read->figures == record.figures);
+}
+
+TEST_CASE("samples of other programs become figures", "[bench]") {
+  const auto read = from_json(R"({"figures": {}, "best_speed": [1.4, 5.0], "samples":
+      {"unmodified/anyhomed/miss": [[140, 1.4, 5.0], [150, 1.4, 5.0], [300, 0.7, 2.5], [400, 0, 0]],
+       "unmodified/testpmd-macswap/miss": [[90, 1.4, 5.0]]}})");
+  REQUIRE(read.has_value());
+  const Figure& figure = read->figures.at("unmodified/anyhomed/miss");
+  CHECK(figure.quiet == 145);
+  CHECK(figure.best == 140);
+  CHECK(figure.quiet_phases == 2);
+  CHECK(figure.busy == 350);
+  CHECK(read->best.clock == Approx(1.4));
+  CHECK(read->best.width == Approx(5.0));
+  Record derived = *read;
+  add_derived(derived);
+  CHECK(derived.figures.at("unmodified/anyhomed-less-macswap/miss").quiet == 55);
+  CHECK_FALSE(derived.figures.at("unmodified/anyhomed-less-macswap/miss").busy.has_value());
 }
 
 TEST_CASE("rates of other programs are figures of which more is better", "[bench]") {
