@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@
 
 #include "apps/anyhome-bench/measurements.h"
 #include "apps/anyhome-bench/runner.h"
+#include "apps/anyhome-bench/turns.h"
 
 namespace anyhome::bench {
 namespace {
@@ -21,20 +23,27 @@ namespace {
 // As many bindings get another care-of address, as many come and as many go.
 constexpr std::uint64_t kBindingsPerSecond = 100'000;
 constexpr std::uint64_t kChangesPerSecond = 3 * kBindingsPerSecond;
+// Bindings at a time that come and go.
+constexpr std::uint32_t kVisitors = 10'000;
 
-// Work on the second lcore; its exception, if there was one, comes out of `wait`. What makes it end
+// Work on another lcore; its exception, if there was one, comes out of `wait`. What makes it end
 // has to have happened before this goes.
-class SecondCore {
+class OtherCore {
  public:
-  static bool exists() { return rte_get_next_lcore(~0U, 1, 0) < RTE_MAX_LCORE; }
-
-  explicit SecondCore(std::function<void()> work)
-      : work_(std::move(work)), lcore_(rte_get_next_lcore(~0U, 1, 0)) {
-    rte_eal_remote_launch(&SecondCore::run, this, lcore_);
+  // All of them besides the one that measures.
+  static std::vector<unsigned> all() {
+    std::vector<unsigned> lcores;
+    unsigned lcore = 0;
+    RTE_LCORE_FOREACH_WORKER(lcore) { lcores.push_back(lcore); }
+    return lcores;
   }
-  ~SecondCore() { rte_eal_wait_lcore(lcore_); }
-  SecondCore(const SecondCore&) = delete;
-  SecondCore& operator=(const SecondCore&) = delete;
+
+  OtherCore(unsigned lcore, std::function<void()> work) : work_(std::move(work)), lcore_(lcore) {
+    rte_eal_remote_launch(&OtherCore::run, this, lcore_);
+  }
+  ~OtherCore() { rte_eal_wait_lcore(lcore_); }
+  OtherCore(const OtherCore&) = delete;
+  OtherCore& operator=(const OtherCore&) = delete;
 
   void wait() {
     rte_eal_wait_lcore(lcore_);
@@ -46,7 +55,7 @@ class SecondCore {
 
  private:
   static int run(void* self) {
-    auto* const core = static_cast<SecondCore*>(self);
+    auto* const core = static_cast<OtherCore*>(self);
     try {
       core->work_();
     } catch (...) {
@@ -62,14 +71,21 @@ class SecondCore {
   std::atomic<bool> failed_ = false;
 };
 
-// Runs `first` here while `second` is at work there: it says so by setting `running`, and ends when
-// `enough` is set. Whatever throws, the second core ends.
-template <class First, class Second>
-void together(First first, Second second) {
-  std::atomic<bool> running = false;
+// Runs `first` here while `others` are at work, one on each lcore: each says so by adding to
+// `running`, and ends when `enough` is set. Whatever throws, all of them end.
+using Work = std::function<void(std::atomic<unsigned>& running, const std::atomic<bool>& enough)>;
+
+template <class First>
+void together(First first, const std::vector<Work>& others) {
+  std::atomic<unsigned> running = 0;
   std::atomic<bool> enough = false;
-  SecondCore core([&] { second(running, enough); });
-  while (!running && !core.failed()) {
+  const std::vector<unsigned> lcores = OtherCore::all();
+  std::vector<std::unique_ptr<OtherCore>> cores;
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    cores.push_back(std::make_unique<OtherCore>(lcores[i], [&, i] { others[i](running, enough); }));
+  }
+  while (running < others.size() &&
+         std::ranges::none_of(cores, [](const auto& core) { return core->failed(); })) {
     rte_pause();
   }
   try {
@@ -79,11 +95,18 @@ void together(First first, Second second) {
     throw;
   }
   enough = true;
-  core.wait();
+  for (const auto& core : cores) {
+    core->wait();
+  }
+}
+
+template <class First>
+void together(First first, Work other) {
+  together(std::move(first), std::vector<Work>{std::move(other)});
 }
 
 bool has_second_core(std::string_view what, Record& record) {
-  if (!SecondCore::exists()) {
+  if (OtherCore::all().empty()) {
     record.notes.push_back(fmt::format("{}: not measured: there is one processor only", what));
     return false;
   }
@@ -97,35 +120,60 @@ Shape shape_of(std::uint32_t size, const Plan& plan) {
   return shape;
 }
 
-void measure_own_flows(const Plan& plan, std::uint32_t size, Record& record) {
-  World world(shape_of(size, plan));
-  Runner one(world);
-  Runner other(world, {.worker = 1, .hand_to = {}, .taken_from = {}});
-  Samples alone;
-  Samples both;
-  Samples gain;
-  for (unsigned round = 0; round <= plan.rounds; ++round) {
-    const Phase by_itself = one.run(Path::ToMobileNode, plan.packets);
-    Phase of_one;
-    Phase of_other;
-    together([&] { of_one = one.run(Path::ToMobileNode, plan.packets); },
-             [&](std::atomic<bool>& running, const std::atomic<bool>& enough) {
-               do {
-                 of_other = other.run(Path::ToMobileNode, plan.packets);
-                 running = true;
-               } while (!enough);
-             });
-    if (round == 0) {
-      continue;
-    }
-    const bool quiet = by_itself.quiet && of_one.quiet && of_other.quiet;
-    alone.add(by_itself.cycles, by_itself.quiet);
-    both.add((of_one.cycles + of_other.cycles) / 2, of_one.quiet && of_other.quiet);
-    gain.add(by_itself.cycles / of_one.cycles + by_itself.cycles / of_other.cycles, quiet);
+// `workers` workers out of one set of tables, each with flows of its own, and one by itself.
+void measure_own_flows(const Plan& plan, std::uint32_t size, unsigned workers, Record& record) {
+  Shape shape = shape_of(size, plan);
+  shape.readers = workers;
+  World world(shape);
+  std::vector<std::unique_ptr<Runner>> runners;
+  for (unsigned i = 0; i < workers; ++i) {
+    runners.push_back(std::make_unique<Runner>(
+        world, Seat{.worker = i, .hand_to = {}, .taken_from = {}}, i == 0 ? plan.best : nullptr));
   }
-  record.figures[fmt::format("workers/one/{}", size)] = alone.figure();
-  record.figures[fmt::format("workers/each-of-two/{}", size)] = both.figure();
-  record.figures[fmt::format("workers/scaling/{}", size)] = gain.figure("times", Better::More);
+  Runner& one = *runners.front();
+  const std::string end = fmt::format("{}/{}", size, workers);
+  SampleSets samples;
+  const auto run = [&] {
+    const Phase alone = one.run(Path::ToMobileNode, plan.packets, one.warm_up());
+    std::vector<Phase> phases(workers);
+    std::atomic<bool> started = false;
+    std::vector<Work> others;
+    for (unsigned i = 1; i < workers; ++i) {
+      others.push_back([&, i](std::atomic<unsigned>& running, const std::atomic<bool>& enough) {
+        phases[i] = runners[i]->run(Path::ToMobileNode, plan.packets, one.warm_up());
+        ++running;
+        // What counts begins after all have begun and ends before the first ends.
+        while (!enough) {
+          const bool all = started;
+          const Phase phase = runners[i]->run(Path::ToMobileNode, plan.packets);
+          if (all && !enough) {
+            phases[i] = phase;
+          }
+        }
+      });
+    }
+    together(
+        [&] {
+          started = true;
+          phases[0] = one.run(Path::ToMobileNode, plan.packets, 2 * plan.packets);
+        },
+        others);
+    Speed speed = phases[0].speed;
+    double cycles = 0;
+    double times = 0;
+    for (const Phase& phase : phases) {
+      speed = slowest(speed, phase.speed);
+      cycles += phase.cycles / workers;
+      times += alone.cycles / phase.cycles;
+    }
+    samples["workers/one/" + end].add(alone.cycles, alone.speed);
+    samples["workers/each/" + end].add(cycles, speed);
+    samples["workers/scaling/" + end].add(times, slowest(speed, alone.speed));
+  };
+  take_turns(plan, samples, {{"workers/scaling/" + end, run}});
+  record_cycles(plan, samples, record);
+  record.figures["workers/scaling/" + end] =
+      samples["workers/scaling/" + end].figure(plan.best->speed(), "times", Better::More);
 }
 
 // One of the two receives all and hands half of it on; the slower one decides. Times of the second
@@ -136,79 +184,87 @@ void measure_one_link(const Plan& plan, Record& record) {
   if (!ring) {
     throw NoMemory(ring.error());
   }
-  Runner single_worker(world);
+  Runner single_worker(world, {}, plan.best);
   Runner receiver(world,
-                  {.worker = 0, .hand_to = {nullptr, &*ring}, .taken_from = {}, .buffers = 2047});
+                  {.worker = 0, .hand_to = {nullptr, &*ring}, .taken_from = {}, .buffers = 2047},
+                  plan.best);
   // Nothing is handed back, but that there are two is what its pipeline knows.
   Runner taker(world, {.worker = 1, .hand_to = {&*ring, nullptr}, .taken_from = {&*ring, nullptr}});
-  Samples gain;
-  Samples receiving;
-  Samples taking;
-  for (unsigned round = 0; round <= plan.rounds; ++round) {
-    const Phase alone = single_worker.run(Path::FromLink, plan.packets);
+  SampleSets samples;
+  const auto run = [&] {
+    const Phase alone = single_worker.run(Path::FromLink, plan.packets, single_worker.warm_up());
     Phase first;
     Phase second;
     together([&] { first = receiver.share(plan.packets); },
-             [&](std::atomic<bool>& running, const std::atomic<bool>& enough) {
-               running = true;
+             [&](std::atomic<unsigned>& running, const std::atomic<bool>& enough) {
+               ++running;
                second = taker.serve(enough);
              });
-    if (round == 0) {
-      continue;
-    }
     const double share = static_cast<double>(second.packets) / static_cast<double>(first.packets);
-    receiving.add(first.cycles, first.quiet);
-    taking.add(second.cycles, second.quiet);
-    gain.add(alone.cycles / std::max(first.cycles, second.cycles * share),
-             alone.quiet && first.quiet && second.quiet);
-  }
-  record.figures["workers/receiver/one-haha-link"] = receiving.figure();
-  record.figures["workers/taker/one-haha-link"] = taking.figure();
-  record.figures["workers/scaling/one-haha-link"] = gain.figure("times", Better::More);
+    samples["workers/receiver/one-haha-link"].add(first.cycles, first.speed);
+    samples["workers/taker/one-haha-link"].add(second.cycles, second.speed);
+    samples["workers/scaling/one-haha-link"].add(
+        alone.cycles / std::max(first.cycles, second.cycles * share),
+        slowest(alone.speed, slowest(first.speed, second.speed)));
+  };
+  take_turns(plan, samples, {{"workers/scaling/one-haha-link", run}});
+  record_cycles(plan, samples, record);
+  record.figures["workers/scaling/one-haha-link"] =
+      samples["workers/scaling/one-haha-link"].figure(plan.best->speed(), "times", Better::More);
 }
 
-void measure_churn_of(const Plan& plan, std::uint32_t size, Record& record) {
-  World world(shape_of(size, plan));
-  Runner runner(world);
-  // Long enough for thousands of changes.
-  const std::uint64_t packets = 5 * plan.packets;
-  Samples still;
-  Samples changing;
-  Samples slowdown;
+// Changes the tables at the rate that is demanded, until `enough`.
+struct Churn {
   std::uint64_t changes = 0;
   std::uint64_t ticks = 0;
-  for (unsigned round = 0; round <= plan.rounds; ++round) {
-    const Phase before = runner.run(Path::ToMobileNode, packets);
+
+  void run(World& world, std::atomic<unsigned>& running, const std::atomic<bool>& enough) {
+    const std::uint64_t start = rte_rdtsc();
+    const std::uint64_t apart = rte_get_tsc_hz() / kChangesPerSecond;
+    std::uint64_t done = 0;
+    while (!enough) {
+      world.change_something();
+      if (++done == 1) {
+        ++running;
+      }
+      while (rte_rdtsc() - start < done * apart && !enough) {
+        rte_pause();
+      }
+    }
+    changes += done;
+    ticks += rte_rdtsc() - start;
+  }
+};
+
+void measure_churn_of(const Plan& plan, std::uint32_t size, Record& record) {
+  Shape shape = shape_of(size, plan);
+  shape.visitors = kVisitors;
+  World world(shape);
+  Runner runner(world, {}, plan.best);
+  // Long enough for thousands of changes.
+  const std::uint64_t packets = 4 * plan.packets;
+  const std::string end = fmt::format("{}", size);
+  SampleSets samples;
+  Churn churn;
+  const auto run = [&] {
+    const Phase before = runner.run(Path::ToMobileNode, packets, runner.warm_up());
     Phase meanwhile;
     together([&] { meanwhile = runner.run(Path::ToMobileNode, packets); },
-             [&](std::atomic<bool>& running, const std::atomic<bool>& enough) {
-               const std::uint64_t start = rte_rdtsc();
-               const std::uint64_t apart = rte_get_tsc_hz() / kChangesPerSecond;
-               std::uint64_t done = 0;
-               while (!enough) {
-                 world.change_something();
-                 ++done;
-                 running = true;
-                 while (rte_rdtsc() - start < done * apart && !enough) {
-                   rte_pause();
-                 }
-               }
-               changes += done;
-               ticks += rte_rdtsc() - start;
+             [&](std::atomic<unsigned>& running, const std::atomic<bool>& enough) {
+               churn.run(world, running, enough);
              });
-    if (round == 0) {
-      continue;
-    }
-    still.add(before.cycles, before.quiet);
-    changing.add(meanwhile.cycles, meanwhile.quiet);
-    slowdown.add(meanwhile.cycles / before.cycles, before.quiet && meanwhile.quiet);
-  }
-  record.figures[fmt::format("churn/still/{}", size)] = still.figure();
-  record.figures[fmt::format("churn/changing/{}", size)] = changing.figure();
-  record.figures[fmt::format("churn/slowdown/{}", size)] = slowdown.figure("times");
-  record.figures[fmt::format("churn/rate/{}", size)] =
-      single(static_cast<double>(changes) * static_cast<double>(rte_get_tsc_hz()) /
-                 static_cast<double>(ticks),
+    samples["churn/still/" + end].add(before.cycles, before.speed);
+    samples["churn/changing/" + end].add(meanwhile.cycles, meanwhile.speed);
+    samples["churn/slowdown/" + end].add(meanwhile.cycles / before.cycles,
+                                         slowest(before.speed, meanwhile.speed));
+  };
+  take_turns(plan, samples, {{"churn/slowdown/" + end, run}});
+  record_cycles(plan, samples, record);
+  record.figures["churn/slowdown/" + end] =
+      samples["churn/slowdown/" + end].figure(plan.best->speed(), "times");
+  record.figures["churn/rate/" + end] =
+      single(static_cast<double>(churn.changes) * static_cast<double>(rte_get_tsc_hz()) /
+                 static_cast<double>(churn.ticks),
              "changes/s", Better::More);
 }
 
@@ -229,7 +285,10 @@ void measure_workers(const Plan& plan, Record& record) {
   }
   for (const std::uint32_t size : {1000U, 1'000'000U}) {
     if (std::ranges::find(plan.sizes, size) != plan.sizes.end()) {
-      unless_memory_lacks("workers", record, [&] { measure_own_flows(plan, size, record); });
+      for (unsigned workers = 2; workers <= OtherCore::all().size() + 1; ++workers) {
+        unless_memory_lacks("workers", record,
+                            [&] { measure_own_flows(plan, size, workers, record); });
+      }
     }
   }
   unless_memory_lacks("workers", record, [&] { measure_one_link(plan, record); });

@@ -15,7 +15,7 @@ void measure_tables(const Plan& plan, Record& record) {
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
       record.figures[fmt::format("start-up/empty-tables/{}", size)] =
           single(took.count(), "seconds");
-      record.figures[fmt::format("memory/bytes-per-binding/{}", size)] =
+      record.figures[fmt::format("memory/tables-bytes-per-binding/{}", size)] =
           single(static_cast<double>(tables.bytes()) / size, "bytes");
     } catch (const NoMemory& error) {
       record.notes.push_back(

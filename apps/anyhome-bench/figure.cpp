@@ -16,6 +16,27 @@ std::optional<unsigned long> number(const std::string& text) {
 
 }  // namespace
 
+Figure ratio(const Figure& a, const Figure& b, Better better) {
+  Figure result;
+  result.unit = "times";
+  result.better = better;
+  if (a.quiet && b.quiet) {
+    result.quiet = *a.quiet / *b.quiet;
+  }
+  if (a.busy && b.busy) {
+    result.busy = *a.busy / *b.busy;
+  }
+  result.spread = a.spread + b.spread;
+  const auto phases = [](const Figure& one, const Figure& other, unsigned Figure::*count) {
+    return !one.phased()     ? other.*count
+           : !other.phased() ? one.*count
+                             : std::min(one.*count, other.*count);
+  };
+  result.quiet_phases = phases(a, b, &Figure::quiet_phases);
+  result.busy_phases = phases(a, b, &Figure::busy_phases);
+  return result;
+}
+
 std::vector<std::string> split_name(const std::string& name) {
   std::vector<std::string> parts;
   std::size_t from = 0;
@@ -55,26 +76,40 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-Figure Samples::figure(std::string unit, Better better) const {
+PhaseCount Samples::count(const Speed& best) const {
+  PhaseCount count;
+  for (const Sample& sample : taken_) {
+    ++(is_quiet(sample.speed, best) ? count.quiet : count.busy);
+  }
+  return count;
+}
+
+Figure Samples::figure(const Speed& best, std::string unit, Better better) const {
+  std::vector<double> quiet;
+  std::vector<double> busy;
+  for (const Sample& sample : taken_) {
+    (is_quiet(sample.speed, best) ? quiet : busy).push_back(sample.value);
+  }
+  std::ranges::sort(quiet);
+  std::ranges::sort(busy);
   Figure figure;
   figure.unit = std::move(unit);
   figure.better = better;
-  const auto sorted = [](std::vector<double> values) {
-    std::ranges::sort(values);
-    return values;
+  figure.quiet_phases = static_cast<unsigned>(quiet.size());
+  figure.busy_phases = static_cast<unsigned>(busy.size());
+  const auto describe = [&](const std::vector<double>& sorted, std::optional<double>& median,
+                            std::optional<double>& best_value) {
+    if (!sorted.empty()) {
+      median = quantile(sorted, 0.5);
+      best_value = better == Better::Less ? sorted.front() : sorted.back();
+    }
   };
-  const auto quiet = sorted(quiet_);
-  const auto busy = sorted(busy_);
-  if (!busy.empty()) {
-    figure.busy = quantile(busy, 0.5);
-  }
-  const auto& judged = quiet.empty() ? busy : quiet;
-  if (!quiet.empty()) {
-    figure.quiet = quantile(quiet, 0.5);
-    figure.best = better == Better::Less ? quiet.front() : quiet.back();
-  }
-  if (!judged.empty()) {
-    figure.spread = (quantile(judged, 0.75) - quantile(judged, 0.25)) / 2 / quantile(judged, 0.5);
+  describe(quiet, figure.quiet, figure.best);
+  describe(busy, figure.busy, figure.busy_best);
+  const auto& compared = quiet.empty() ? busy : quiet;
+  if (!compared.empty()) {
+    figure.spread =
+        (quantile(compared, 0.75) - quantile(compared, 0.25)) / 2 / quantile(compared, 0.5);
   }
   return figure;
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/anyhome-bench/calibrate_command.h"
 #include "apps/anyhome-bench/measurements.h"
 #include "apps/anyhome-bench/options.h"
 #include "apps/anyhome-bench/report_command.h"
@@ -19,17 +20,25 @@ namespace {
 void measure(const Options& options) {
   using Measure = void (*)(const Plan&, Record&);
   constexpr std::pair<std::string_view, Measure> kMeasures[] = {
-      {"paths", measure_paths}, {"routes", measure_routes}, {"workers", measure_workers},
-      {"churn", measure_churn}, {"tables", measure_tables}, {kCounted, count_paths},
+      {"paths", measure_paths},     {"routes", measure_routes}, {"stages", measure_stages},
+      {"workers", measure_workers}, {"churn", measure_churn},   {"tables", measure_tables},
+      {kCounted, count_paths},
   };
-  const Plan plan{options.sizes, options.indexes, options.rounds, options.packets,
-                  [&](std::string_view name) { return options.wants(name); }};
+  BestSpeed best(options.best);
+  const Plan plan{options.sizes,
+                  options.indexes,
+                  options.quiet_phases,
+                  options.seconds,
+                  options.packets,
+                  [&](std::string_view name) { return options.wants(name); },
+                  &best};
   Record record;
   for (const auto& [part, how] : kMeasures) {
     if (options.wants_part(part)) {
       how(plan, record);
     }
   }
+  record.best = best.speed();
   if (options.json.empty()) {
     fmt::print("{}", as_tables(record));
   } else if (const auto done = write_record(options.json, record); !done) {
@@ -40,6 +49,9 @@ void measure(const Options& options) {
 int main_with(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "report") {
     return report_command({argv + 2, argv + argc});
+  }
+  if (argc > 1 && std::string_view(argv[1]) == "calibrate") {
+    return calibrate_command({argv + 2, argv + argc});
   }
   const eal::Arguments arguments = eal::split_arguments(argc, argv);
   const CommandLine command_line = read_options(arguments.own);
@@ -52,7 +64,9 @@ int main_with(int argc, char** argv) {
   if (command_line.options.help) {
     fmt::print(
         "Usage: anyhome-bench EAL-OPTIONS -- OPTIONS\n"
-        "       anyhome-bench report FILE... [--json FILE] [--csv FILE] [--against FILE]\n\n{}",
+        "       anyhome-bench report FILE... [--json FILE] [--csv FILE] [--against FILE]\n"
+        "                            [--sections DIR]\n"
+        "       anyhome-bench calibrate\n\n{}",
         options_help());
     return 0;
   }

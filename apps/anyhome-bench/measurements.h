@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/anyhome-bench/record.h"
+#include "apps/anyhome-bench/speed.h"
 #include "apps/anyhome-bench/world.h"
 
 namespace anyhome::bench {
@@ -16,16 +17,20 @@ namespace anyhome::bench {
 struct Plan {
   std::vector<std::uint32_t> sizes;
   std::vector<dataplane::BindingIndex> indexes;
-  unsigned rounds = 0;
+  unsigned quiet_phases = 0;                    // that are enough
+  double seconds = 0;                           // for tables of one size, when there are not enough
   std::uint64_t packets = 0;                    // of a phase
   std::function<bool(std::string_view)> wants;  // a path or a reference
+  BestSpeed* best = nullptr;
 };
 
 // path/PATH/SIZE/INDEX, reference/NAME/SIZE, to-exact-match/PATH/SIZE/INDEX.
 void measure_paths(const Plan& plan, Record& record);
-// routes/from-mobile-node/ROUTES-dense, -scattered, and routes/lpm/...: a thousand bindings.
+// routes/from-mobile-node/ROUTES/dense, scattered, and routes/lpm/...: a thousand bindings.
 void measure_routes(const Plan& plan, Record& record);
-// workers/...: what a second worker is worth, with flows of its own or with half of one HAHA
+// stage-cycles/PATH/total, and the record's profile: a thousand bindings.
+void measure_stages(const Plan& plan, Record& record);
+// workers/...: what more workers are worth, with flows of their own or with half of one HAHA
 // link's.
 void measure_workers(const Plan& plan, Record& record);
 // churn/...: what a packet costs while the tables change.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
+#include <cstdio>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -19,13 +20,19 @@ po::options_description description() {
   auto add = described.add_options();
   add("help,h", "this text");
   add("bindings", po::value<std::vector<std::string>>()->multitoken(),
-      "sizes of the tables (1000 100000 1000000 4000000)");
+      "sizes of the tables (1000 10000 100000 1000000 4000000)");
   add("binding-index", po::value<std::string>(),
-      "buckets, rte-hash or both: how home addresses are looked up (buckets)");
-  add("rounds", po::value<std::string>(), "phases of each path that are measured (15)");
-  add("packets", po::value<std::string>(), "packets of a phase (200000)");
+      "which, or both: how home addresses are looked up (a home agent's default)");
+  add("quiet-phases", po::value<std::string>(),
+      "phases of each path, with the core to ourselves, that are enough (20)");
+  add("seconds", po::value<std::string>(),
+      "for tables of one size, when there are not enough of them (20)");
+  add("packets", po::value<std::string>(), "packets of a phase (50000)");
+  add("best-speed", po::value<std::string>(),
+      "CLOCK,WIDTH: the most additions per tick, in a chain and side by side, that earlier runs "
+      "saw");
   add("only", po::value<std::vector<std::string>>()->multitoken(),
-      "paths, routes, workers, churn, tables; or single paths and references (all)");
+      "paths, routes, stages, workers, churn, tables; or single paths and references (all)");
   add("json", po::value<std::string>(), "write the figures there (else tables are printed)");
   return described;
 }
@@ -82,24 +89,38 @@ CommandLine read_options(const std::vector<std::string>& arguments) {
       options.sizes.push_back(static_cast<std::uint32_t>(number("bindings", text, 1, 16'000'000)));
     }
   }
-  if (values.contains("rounds")) {
-    options.rounds =
-        static_cast<unsigned>(number("rounds", values["rounds"].as<std::string>(), 1, 10'000));
+  if (values.contains("quiet-phases")) {
+    options.quiet_phases = static_cast<unsigned>(
+        number("quiet-phases", values["quiet-phases"].as<std::string>(), 1, 10'000));
+  }
+  if (values.contains("seconds")) {
+    options.seconds =
+        static_cast<double>(number("seconds", values["seconds"].as<std::string>(), 1, 3600));
+  }
+  if (values.contains("best-speed")) {
+    const auto& text = values["best-speed"].as<std::string>();
+    char end = 0;
+    if (std::sscanf(text.c_str(), "%lf,%lf%c", &options.best.clock, &options.best.width, &end) !=
+            2 ||
+        options.best.clock < 0 || options.best.width < 0) {
+      result.mistakes.push_back(fmt::format("--best-speed {}: not CLOCK,WIDTH", text));
+    }
   }
   if (values.contains("packets")) {
     options.packets =
         number("packets", values["packets"].as<std::string>(), Runner::kBurst, 1'000'000'000);
   }
   if (values.contains("binding-index")) {
-    using dataplane::BindingIndex;
     const auto& name = values["binding-index"].as<std::string>();
+    const auto* const index = std::ranges::find(
+        kIndexes, name, [](dataplane::BindingIndex which) { return name_of(which); });
     if (name == "both") {
-      options.indexes = {BindingIndex::Buckets, BindingIndex::RteHash};
-    } else if (name == "rte-hash") {
-      options.indexes = {BindingIndex::RteHash};
-    } else if (name != "buckets") {
-      result.mistakes.push_back(
-          fmt::format("--binding-index {}: neither buckets nor rte-hash nor both", name));
+      options.indexes.assign(std::begin(kIndexes), std::end(kIndexes));
+    } else if (index != std::end(kIndexes)) {
+      options.indexes = {*index};
+    } else {
+      result.mistakes.push_back(fmt::format("--binding-index {}: neither {} nor {} nor both", name,
+                                            name_of(kIndexes[0]), name_of(kIndexes[1])));
     }
   }
   if (values.contains("only")) {

@@ -6,22 +6,26 @@
 #include <string_view>
 #include <vector>
 
-#include "dataplane/tables/binding_table.h"
+#include "apps/anyhome-bench/speed.h"
+#include "apps/anyhome-bench/world.h"
 
 namespace anyhome::bench {
 
 // What `--only` takes besides paths and references.
-inline constexpr std::string_view kParts[] = {"paths", "routes", "workers", "churn", "tables"};
+inline constexpr std::string_view kParts[] = {"paths",   "routes", "stages",
+                                              "workers", "churn",  "tables"};
 // Only by name, and then alone: each path once, for callgrind.
 inline constexpr std::string_view kCounted = "counted";
 
 struct Options {
   bool help = false;
-  std::vector<std::uint32_t> sizes{1000, 100'000, 1'000'000, 4'000'000};
-  std::vector<dataplane::BindingIndex> indexes{dataplane::BindingIndex::Buckets};
-  unsigned rounds = 15;
-  std::uint64_t packets = 200'000;  // per phase
-  std::vector<std::string> only;    // parts, paths and references by name; empty: all
+  std::vector<std::uint32_t> sizes{1000, 10'000, 100'000, 1'000'000, 4'000'000};
+  std::vector<dataplane::BindingIndex> indexes{kIndexes[0]};
+  unsigned quiet_phases = 20;
+  double seconds = 20;             // for tables of one size
+  std::uint64_t packets = 50'000;  // per phase
+  Speed best;                      // of earlier runs
+  std::vector<std::string> only;   // parts, paths and references by name; empty: all
   std::string json;
 
   [[nodiscard]] bool wants_part(std::string_view part) const;

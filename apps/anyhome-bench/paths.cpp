@@ -6,18 +6,33 @@
 
 #include "apps/anyhome-bench/measurements.h"
 #include "apps/anyhome-bench/runner.h"
+#include "apps/anyhome-bench/turns.h"
 
 namespace anyhome::bench {
 namespace {
 
 using dataplane::BindingIndex;
 
-// Tables of one size by each index. Paths and references take turns, round by round: what slows one
-// down slows down its neighbours.
+constexpr unsigned kPhasesOfATurn = 4;
+
+// A turn of some phases, the first of which comes after a warm-up.
+template <class Run>
+Turn turn_of(std::string name, const Runner& runner, SampleSets& samples, Run run) {
+  Samples& taken = samples[name];
+  return {std::move(name), [&taken, &runner, run] {
+            for (unsigned i = 0; i < kPhasesOfATurn; ++i) {
+              const Phase phase = run(i == 0 ? runner.warm_up() : 0);
+              taken.add(phase.cycles, phase.speed);
+            }
+          }};
+}
+
+// Tables of one size by each index.
 void measure_together(const Plan& plan, std::uint32_t size,
                       const std::vector<BindingIndex>& indexes, Record& record) {
   struct Candidate {
-    explicit Candidate(const Shape& shape) : index(shape.index), world(shape), runner(world) {}
+    Candidate(const Shape& shape, BestSpeed* best)
+        : index(shape.index), world(shape), runner(world, {}, best) {}
     BindingIndex index;
     World world;
     Runner runner;
@@ -27,44 +42,34 @@ void measure_together(const Plan& plan, std::uint32_t size,
     Shape shape;
     shape.bindings = size;
     shape.index = index;
-    candidates.push_back(std::make_unique<Candidate>(shape));
+    candidates.push_back(std::make_unique<Candidate>(shape, plan.best));
   }
   References references(candidates.front()->world);
-  std::map<std::string, Samples> samples;
-  const auto note = [&](std::string name, const Phase& phase, unsigned round) {
-    if (round != 0) {  // the first one warms up
-      samples[std::move(name)].add(phase.cycles, phase.quiet);
+  SampleSets samples;
+  std::vector<Turn> turns;
+  for (const Reference reference : kReferences) {
+    if (plan.wants(name_of(reference))) {
+      Runner& runner = candidates.front()->runner;
+      turns.push_back(turn_of(fmt::format("reference/{}/{}", name_of(reference), size), runner,
+                              samples, [&, reference](std::uint64_t uncounted) {
+                                return runner.run(reference, references, plan.packets, uncounted);
+                              }));
     }
-  };
-  for (unsigned round = 0; round <= plan.rounds; ++round) {
-    for (const Reference reference : kReferences) {
-      if (plan.wants(name_of(reference))) {
-        note(fmt::format("reference/{}/{}", name_of(reference), size),
-             candidates.front()->runner.run(reference, references, plan.packets), round);
+  }
+  for (const Path path : kPaths) {
+    for (const auto& candidate : candidates) {
+      if (plan.wants(name_of(path))) {
+        Runner& runner = candidate->runner;
+        turns.push_back(
+            turn_of(fmt::format("path/{}/{}/{}", name_of(path), size, name_of(candidate->index)),
+                    runner, samples, [&, path](std::uint64_t uncounted) {
+                      return runner.run(path, plan.packets, uncounted);
+                    }));
       }
     }
-    for (const Path path : kPaths) {
-      for (const auto& candidate : candidates) {
-        if (plan.wants(name_of(path))) {
-          note(fmt::format("path/{}/{}/{}", name_of(path), size, name_of(candidate->index)),
-               candidate->runner.run(path, plan.packets), round);
-        }
-      }
-    }
   }
-  for (const auto& [name, taken] : samples) {
-    record.figures[name] = taken.figure();
-  }
-  const auto exact = record.figures.find(fmt::format("reference/exact-match/{}", size));
-  for (const auto& candidate : candidates) {
-    const std::string end = fmt::format("to-mobile-node/{}/{}", size, name_of(candidate->index));
-    const auto path = record.figures.find("path/" + end);
-    if (path != record.figures.end() && path->second.quiet && exact != record.figures.end() &&
-        exact->second.quiet) {
-      record.figures["to-exact-match/" + end] =
-          single(*path->second.quiet / *exact->second.quiet, "times");
-    }
-  }
+  take_turns(plan, samples, turns);
+  record_cycles(plan, samples, record);
 }
 
 void note_missing(std::uint32_t size, std::string_view what, const std::exception& why,
@@ -106,20 +111,18 @@ void measure_routes(const Plan& plan, Record& record) {
     const std::string end = fmt::format("{}/{}", routes, scattered ? "scattered" : "dense");
     try {
       World world(shape);
-      Runner runner(world);
+      Runner runner(world, {}, plan.best);
       References references(world);
-      Samples path;
-      Samples lpm;
-      for (unsigned round = 0; round <= plan.rounds; ++round) {
-        const Phase of_path = runner.run(Path::FromMobileNode, plan.packets);
-        const Phase of_lpm = runner.run(Reference::Lpm, references, plan.packets);
-        if (round != 0) {
-          path.add(of_path.cycles, of_path.quiet);
-          lpm.add(of_lpm.cycles, of_lpm.quiet);
-        }
-      }
-      record.figures["routes/from-mobile-node/" + end] = path.figure();
-      record.figures["routes/lpm/" + end] = lpm.figure();
+      SampleSets samples;
+      take_turns(plan, samples,
+                 {turn_of("routes/from-mobile-node/" + end, runner, samples,
+                          [&](std::uint64_t uncounted) {
+                            return runner.run(Path::FromMobileNode, plan.packets, uncounted);
+                          }),
+                  turn_of("routes/lpm/" + end, runner, samples, [&](std::uint64_t uncounted) {
+                    return runner.run(Reference::Lpm, references, plan.packets, uncounted);
+                  })});
+      record_cycles(plan, samples, record);
     } catch (const NoMemory& error) {
       record.notes.push_back(fmt::format("routes, {}: not measured: {}", end, error.what()));
     }

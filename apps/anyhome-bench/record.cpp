@@ -1,5 +1,6 @@
 #include "apps/anyhome-bench/record.h"
 
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -25,11 +26,17 @@ Json describe(const std::string& name, const Figure& figure) {
   put("quiet", figure.quiet);
   put("best", figure.best);
   put("busy", figure.busy);
+  put("busy_best", figure.busy_best);
+  put("committed", figure.committed);
+  if (figure.phased()) {
+    json["quiet_phases"] = figure.quiet_phases;
+    json["busy_phases"] = figure.busy_phases;
+  }
   json["spread"] = figure.spread;
   if (const auto target = target_of(name)) {
     json["must"] = target->must;
     put("goal", target->goal);
-    json["verdict"] = name_of(judge(name, figure, target->must));
+    json["verdict"] = name_of(judge(name, figure, *target));
   }
   return json;
 }
@@ -46,10 +53,33 @@ Figure figure_of(const Json& json) {
   figure.quiet = get("quiet");
   figure.best = get("best");
   figure.busy = get("busy");
+  figure.busy_best = get("busy_best");
+  figure.committed = get("committed");
   figure.spread = get("spread").value_or(0);
+  figure.quiet_phases = json.value("quiet_phases", 0U);
+  figure.busy_phases = json.value("busy_phases", 0U);
   figure.unit = json.value("unit", "cycles");
   figure.better = json.value("better", "less") == "more" ? Better::More : Better::Less;
   return figure;
+}
+
+// Cycles, with the speed of the core at that time.
+void add_samples(const Json& json, Record& record) {
+  using Taken = std::vector<std::array<double, 3>>;
+  BestSpeed best(record.best);
+  for (const auto& [name, taken] : json.items()) {
+    for (const auto& [value, clock, width] : taken.get<Taken>()) {
+      best.note({clock, width});
+    }
+  }
+  record.best = best.speed();
+  for (const auto& [name, taken] : json.items()) {
+    Samples samples;
+    for (const auto& [value, clock, width] : taken.get<Taken>()) {
+      samples.add(value, {clock, width});
+    }
+    record.figures[name] = samples.figure(record.best);
+  }
 }
 
 }  // namespace
@@ -62,12 +92,19 @@ void Record::merge(const Record& other) {
   for (const auto& [name, figure] : other.figures) {
     figures[name] = figure;
   }
+  best = fastest(best, other.best);
 }
 
 std::string to_json(const Record& record) {
   Json json;
   json["machine"] = record.machine;
   json["notes"] = record.notes;
+  if (record.best != Speed{}) {
+    json["best_speed"] = {record.best.clock, record.best.width};
+  }
+  if (!record.profile.empty()) {
+    json["profile"] = record.profile;
+  }
   json["figures"] = Json::object();
   for (const auto& [name, figure] : record.figures) {
     json["figures"][name] = describe(name, figure);
@@ -84,6 +121,13 @@ std::expected<Record, std::string> from_json(std::string_view text) {
     }
     if (json.contains("notes")) {
       record.notes = json["notes"].get<std::vector<std::string>>();
+    }
+    if (json.contains("best_speed")) {
+      const auto speed = json["best_speed"].get<std::array<double, 2>>();
+      record.best = {speed[0], speed[1]};
+    }
+    if (json.contains("samples")) {
+      add_samples(json["samples"], record);
     }
     for (const auto& [name, value] :
          json.contains("figures") ? json["figures"].items() : json.items()) {

@@ -4,9 +4,11 @@
 #include <array>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include <rte_ether.h>
 #include <rte_prefetch.h>
 
 #include "common/wire/ipv6.h"
@@ -21,8 +23,18 @@ constexpr std::size_t kDestination = kEthernet + wire::ipv6_offset::kDestination
 }  // namespace
 
 std::string_view name_of(Reference reference) {
-  constexpr std::string_view kNames[] = {"io", "exact-match", "lpm"};
+  constexpr std::string_view kNames[] = {"io", "macswap", "exact-match", "lpm"};
   return kNames[static_cast<std::size_t>(reference)];
+}
+
+void swap_addresses(std::span<rte_mbuf*> packets) {
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    if (i + 4 < packets.size()) {
+      rte_prefetch0(rte_pktmbuf_mtod(packets[i + 4], const void*));
+    }
+    auto* frame = rte_pktmbuf_mtod(packets[i], rte_ether_hdr*);
+    std::swap(frame->dst_addr, frame->src_addr);
+  }
 }
 
 References::References(const World& world) : entries_(world.bindings()) {

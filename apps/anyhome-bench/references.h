@@ -19,11 +19,15 @@ namespace anyhome::bench {
 
 enum class Reference : std::uint8_t {
   Io,          // out of one ring, into the other
+  Macswap,     // as testpmd's: Ethernet addresses change places
   ExactMatch,  // rte_hash in bulk, a 64-byte entry, a header of 40 bytes in front
   Lpm,         // rte_lpm6 in bulk
 };
-inline constexpr Reference kReferences[] = {Reference::Io, Reference::ExactMatch, Reference::Lpm};
+inline constexpr Reference kReferences[] = {Reference::Io, Reference::Macswap,
+                                            Reference::ExactMatch, Reference::Lpm};
 std::string_view name_of(Reference reference);
+
+void swap_addresses(std::span<rte_mbuf*> packets);
 
 class References {
  public:

@@ -7,6 +7,9 @@
 
 #include <rte_cycles.h>
 #include <rte_pause.h>
+#include <sys/resource.h>
+
+#include "apps/anyhome-bench/calibration.h"
 
 namespace anyhome::bench {
 namespace {
@@ -17,6 +20,8 @@ constexpr unsigned kRing = 512;
 
 // Bursts between two looks at the clock.
 constexpr unsigned kTrain = 8;
+// Trains between two calibrations: a neighbour that comes within a phase is seen.
+constexpr unsigned kCalibrationInterval = 16;
 
 std::uint64_t trains_of(std::uint64_t packets) {
   return std::max<std::uint64_t>(packets / (kTrain * Runner::kBurst), 1);
@@ -52,6 +57,13 @@ PipelineConfig config_at(const World& world, const Seat& seat) {
   return config;
 }
 
+// How often this thread has lost its processor to another one of ours.
+long preemptions() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nivcsw;
+}
+
 // Readers are online while they forward, and only then.
 class Online {
  public:
@@ -73,9 +85,10 @@ class Online {
 
 }  // namespace
 
-Runner::Runner(World& world, Seat seat)
+Runner::Runner(World& world, Seat seat, BestSpeed* best)
     : world_(world),
       seat_(std::move(seat)),
+      best_(best),
       config_(config_at(world, seat_)),
       pool_(make_pool(seat_.buffers)),
       in_(make_ring("in")),
@@ -146,27 +159,46 @@ template <class Forward>
   }
 }
 
+std::uint64_t Runner::warm_up() const {
+  constexpr std::uint64_t kMost = 200'000;
+  return std::min(2 * std::uint64_t{world_.bindings()}, kMost);
+}
+
+Speed Runner::calibrate() {
+  const Speed speed = current_speed();
+  if (best_ != nullptr) {
+    best_->note(speed);
+  }
+  return speed;
+}
+
 // The clock is read around several bursts in a row: reading it waits for all that is under way,
 // which a worker never does.
 template <class Forward>
-Phase Runner::measure(const Template& frames, std::uint64_t packets, Forward forward) {
+Phase Runner::measure(const Template& frames, std::uint64_t packets, std::uint64_t uncounted,
+                      Forward forward) {
   const Online online(world_.qsbr(), seat_.worker);
-  // What was measured before has left its own lines in the caches: each entry is used once or twice
-  // before it counts, as far as the caches hold them.
-  const std::uint64_t warm_up = trains_of(std::min(2 * std::uint64_t{world_.bindings()}, packets));
+  const std::uint64_t warm_up = uncounted == 0 ? 0 : trains_of(uncounted);
   const std::uint64_t trains = trains_of(packets);
-  double before = 0;
+  Phase phase;
+  phase.packets = (warm_up + trains) * kTrain * kBurst;
+  long preempted = 0;
   std::uint64_t cycles = 0;
   for (std::uint64_t i = 0; i < warm_up + trains; ++i) {
     if (i == warm_up) {
-      before = additions_per_tick();
       cycles = 0;
+      preempted = preemptions();
+      phase.speed = calibrate();
+    } else if (i > warm_up && (i - warm_up) % kCalibrationInterval == 0) {
+      phase.speed = slowest(phase.speed, calibrate());
     }
     for (unsigned burst = 0; burst < kTrain; ++burst) {
       fill(frames);
     }
     const std::uint64_t start = rte_rdtsc_precise();
+    forwarding_.store(true, std::memory_order_relaxed);
     forward_train(forward);
+    forwarding_.store(false, std::memory_order_relaxed);
     cycles += rte_rdtsc_precise() - start;
     drain();
     for (PacketRing* ring : seat_.hand_to) {
@@ -176,9 +208,12 @@ Phase Runner::measure(const Template& frames, std::uint64_t packets, Forward for
       }
     }
   }
-  const double after = additions_per_tick();
-  return {static_cast<double>(cycles) / static_cast<double>(trains * kTrain * kBurst),
-          before > kQuiet && after > kQuiet, (warm_up + trains) * kTrain * kBurst};
+  phase.speed = slowest(phase.speed, calibrate());
+  if (preemptions() != preempted) {
+    phase.speed = {};  // as far as it was ours at all
+  }
+  phase.cycles = static_cast<double>(cycles) / static_cast<double>(trains * kTrain * kBurst);
+  return phase;
 }
 
 std::string Runner::drops() const {
@@ -191,12 +226,13 @@ std::string Runner::drops() const {
   return text;
 }
 
-Phase Runner::run(Path path, std::uint64_t packets) {
+Phase Runner::run(Path path, std::uint64_t packets, std::uint64_t uncounted) {
   out_count_ = 0;
-  const Phase phase = measure(world_.make_template(path), packets, [&](std::span<rte_mbuf*> burst) {
-    receive(burst);
-    transmitter_.flush_all();
-  });
+  const Phase phase =
+      measure(world_.make_template(path), packets, uncounted, [&](std::span<rte_mbuf*> burst) {
+        receive(burst);
+        transmitter_.flush_all();
+      });
   // What has to come out has: a figure of a path that drops is none.
   if (path != Path::Miss && out_count_ != phase.packets) {
     throw std::runtime_error(fmt::format("{}: {} of {} packets came out;{}", name_of(path),
@@ -205,14 +241,17 @@ Phase Runner::run(Path path, std::uint64_t packets) {
   return phase;
 }
 
-Phase Runner::run(Reference reference, References& tables, std::uint64_t packets) {
+Phase Runner::run(Reference reference, References& tables, std::uint64_t packets,
+                  std::uint64_t uncounted) {
   const Template frames =
       reference == Reference::Lpm ? world_.make_routed() : world_.make_template(Path::ToMobileNode);
-  return measure(frames, packets, [&](std::span<rte_mbuf*> burst) {
+  return measure(frames, packets, uncounted, [&](std::span<rte_mbuf*> burst) {
     if (reference == Reference::ExactMatch) {
       tables.look_up_exactly(burst);
     } else if (reference == Reference::Lpm) {
       tables.look_up_longest(burst);
+    } else if (reference == Reference::Macswap) {
+      swap_addresses(burst);
     }
     for (rte_mbuf* packet : burst) {
       transmitter_.send(0, packet);
@@ -222,12 +261,12 @@ Phase Runner::run(Reference reference, References& tables, std::uint64_t packets
 }
 
 Phase Runner::share(std::uint64_t packets) {
-  const Phase phase =
-      measure(world_.make_template(Path::FromLink), packets, [&](std::span<rte_mbuf*> burst) {
-        receive(burst);
-        handoff_.flush_all();
-        transmitter_.flush_all();
-      });
+  const Phase phase = measure(world_.make_template(Path::FromLink), packets, warm_up(),
+                              [&](std::span<rte_mbuf*> burst) {
+                                receive(burst);
+                                handoff_.flush_all();
+                                transmitter_.flush_all();
+                              });
   if (const std::string lost = drops(); !lost.empty()) {
     throw std::runtime_error("one HAHA link:" + lost);
   }
@@ -236,7 +275,8 @@ Phase Runner::share(std::uint64_t packets) {
 
 Phase Runner::serve(const std::atomic<bool>& enough) {
   const Online online(world_.qsbr(), seat_.worker);
-  const double before = additions_per_tick();
+  const long preempted = preemptions();
+  Speed speed = calibrate();
   std::uint64_t cycles = 0;
   std::uint64_t packets = 0;
   while (!enough.load(std::memory_order_relaxed)) {
@@ -260,12 +300,11 @@ Phase Runner::serve(const std::atomic<bool>& enough) {
     }
     rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
   }
-  const double after = additions_per_tick();
+  speed = preemptions() == preempted ? slowest(speed, calibrate()) : Speed{};
   if (packets == 0) {
     throw std::runtime_error("one HAHA link: no packet was handed to the second worker");
   }
-  return {static_cast<double>(cycles) / static_cast<double>(packets),
-          before > kQuiet && after > kQuiet, packets};
+  return {static_cast<double>(cycles) / static_cast<double>(packets), speed, packets};
 }
 
 }  // namespace anyhome::bench

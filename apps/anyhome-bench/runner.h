@@ -1,5 +1,5 @@
 // One core that forwards frames from a ring to a ring, by our pipeline or by a reference loop, in
-// short phases; each phase says what it cost and whether the core was its own meanwhile.
+// short phases; each phase says what it cost and how fast the core was meanwhile.
 #pragma once
 
 #include <atomic>
@@ -10,8 +10,8 @@
 
 #include <rte_mbuf.h>
 
-#include "apps/anyhome-bench/calibration.h"
 #include "apps/anyhome-bench/references.h"
+#include "apps/anyhome-bench/speed.h"
 #include "apps/anyhome-bench/world.h"
 #include "dataplane/io/packet_pool.h"
 #include "dataplane/io/packet_ring.h"
@@ -22,7 +22,7 @@ namespace anyhome::bench {
 
 struct Phase {
   double cycles = 0;  // per packet
-  bool quiet = false;
+  Speed speed;        // the lowest of the core before, during and after it
   std::uint64_t packets = 0;
 };
 
@@ -40,14 +40,24 @@ class Runner {
  public:
   static constexpr unsigned kBurst = 32;
 
-  explicit Runner(World& world, Seat seat = {});
+  // `best`, if there is one, learns how fast the core is.
+  explicit Runner(World& world, Seat seat = {}, BestSpeed* best = nullptr);
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // About `packets` packets; throws when one of them does not come out as it has to.
-  Phase run(Path path, std::uint64_t packets);
-  Phase run(Reference reference, References& tables, std::uint64_t packets);
+  // What was measured before has left its own lines in the caches: that many packets before a
+  // phase, and each entry has been used once or twice, as far as the caches hold them.
+  [[nodiscard]] std::uint64_t warm_up() const;
+
+  // About `packets` packets after `uncounted` ones; throws when one of them does not come out as it
+  // has to.
+  Phase run(Path path, std::uint64_t packets, std::uint64_t uncounted = 0);
+  Phase run(Reference reference, References& tables, std::uint64_t packets,
+            std::uint64_t uncounted = 0);
+
+  // Whether this is what is timed and counted, and not what is around it.
+  [[nodiscard]] static bool is_forwarding() { return forwarding_.load(std::memory_order_relaxed); }
 
   // Packets of one HAHA link, half of which are another worker's by their flow. Waits, uncounted,
   // until that one has taken what it was given.
@@ -62,11 +72,16 @@ class Runner {
   template <class Forward>
   void forward_train(Forward& forward);
   template <class Forward>
-  Phase measure(const Template& frames, std::uint64_t packets, Forward forward);
+  Phase measure(const Template& frames, std::uint64_t packets, std::uint64_t uncounted,
+                Forward forward);
+  Speed calibrate();
   [[nodiscard]] std::string drops() const;
+
+  static inline std::atomic<bool> forwarding_ = false;
 
   World& world_;
   Seat seat_;
+  BestSpeed* best_;
   dataplane::PipelineConfig config_;
   dataplane::PacketPool pool_;
   dataplane::PacketRing in_;

@@ -17,19 +17,33 @@ struct Target {
 // Of the figure of that name, if it has one.
 std::optional<Target> target_of(const std::string& name);
 
-enum class Verdict : unsigned char { Met, Near, Missed, Unjudged };
+// Cycles of the core in a tick of the time stamp counter where cycles per packet were demanded:
+// what computes takes more ticks on a core that does less in one.
+inline constexpr double kClockOfTargets = 1.40;
+
+enum class Verdict : unsigned char {
+  Goal,    // as good as was hoped for; of what has no goal, as good as it must be
+  Must,    // as good as it must be
+  Near,    // not so, but by no more than two runs differ
+  Missed,  // by more
+  NotSeenQuiet,
+};
 std::string_view name_of(Verdict verdict);
 
-// How far beyond a target a figure is near it, as a share: 10 % below 100,000 bindings, 25 % from
-// there on, where the third-level cache decides, which machines share.
+// How far beyond what must be a figure is near it, as a share: 10 % below 100,000 bindings, 25 %
+// from there on, where the third-level cache decides, which machines share.
 double tolerance_of(const std::string& name);
-// Met: not beyond it. Without a quiet phase there is no verdict on what was measured in phases.
-Verdict judge(const std::string& name, const Figure& figure, double target);
+// By the median of the quiet phases; without one there is nothing to judge.
+Verdict judge(const std::string& name, const Figure& figure, const Target& target);
+
+// The share of a figure by which two runs differ for nothing: what both spread by, and at least
+// what two runs an hour apart differ by anyway: 5 % of what fits into the caches, 12 % of what does
+// not, 15 % of what was measured once; instructions and bytes are counted, and half a per cent is a
+// change.
+double noise_of(const std::string& name, const Figure& before, const Figure& now);
 
 enum class Change : unsigned char { Better, Worse, WithinNoise };
-// What moves by less than what both spread by is noise, and so is what two runs an hour apart
-// differ by anyway: 5 % of what fits into the caches, 12 % of what does not; instructions and
-// bytes are counted, and half a per cent is a change.
+// What moves by less than that is noise, and so is what was quiet in one run only.
 Change compare(const std::string& name, const Figure& before, const Figure& now);
 
 }  // namespace anyhome::bench

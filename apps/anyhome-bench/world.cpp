@@ -19,7 +19,6 @@ constexpr std::size_t kInner = 64;               // bytes of the packet inside
 constexpr std::uint64_t kGlobal = 1ULL << 32U;   // numbers of global bindings start there
 constexpr std::uint64_t kVisitor = 2ULL << 32U;  // those that come and go
 constexpr std::uint64_t kNobody = 1ULL << 40U;
-constexpr std::uint32_t kVisitors = 10'000;
 constexpr std::uint32_t kMaintenance = 512;
 
 Ipv6Address parse(std::string_view text) { return *Ipv6Address::parse(text); }
@@ -108,7 +107,7 @@ std::uint64_t World::route(std::uint64_t number) const {
                           : kDense + (number << 16U);
 }
 
-World::World(const Shape& shape) : shape_(shape), qsbr_(make_qsbr(kReaders)) {
+World::World(const Shape& shape) : shape_(shape), qsbr_(make_qsbr(shape.readers)) {
   const std::uint32_t bindings = shape.bindings;
   const std::uint32_t routes = shape.routes;
   PipelinePort port;
@@ -125,7 +124,7 @@ World::World(const Shape& shape) : shape_(shape), qsbr_(make_qsbr(kReaders)) {
   TableSetup setup;
   static unsigned number = 0;
   setup.name = fmt::format("bench{}", number++);
-  setup.sizes.max_bindings = 2 * bindings + kVisitors;
+  setup.sizes.max_bindings = 2 * bindings + shape.visitors;
   setup.sizes.max_routes = routes + 16;
   setup.ports = {{kMac, std::nullopt, 1500}};
   setup.home_prefixes = {*Prefix::parse("2001:db8:0:1::/64")};
@@ -174,8 +173,9 @@ void World::change_something() {
                                       forwarding::BindingKind::Bound, agent(), care_of(number)};
       break;
     default:
-      if (number >= kVisitors / 2) {
-        update = forwarding::RemoveBinding{HomeAddress(home(kVisitor + number - kVisitors / 2))};
+      if (number >= shape_.visitors / 2) {
+        update =
+            forwarding::RemoveBinding{HomeAddress(home(kVisitor + number - shape_.visitors / 2))};
       } else {
         update = forwarding::RemoveBinding{HomeAddress(home(kNobody))};
       }

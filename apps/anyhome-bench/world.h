@@ -53,14 +53,17 @@ struct Shape {
   std::uint32_t bindings = 1000;  // and as many global ones
   std::uint32_t routes = 1000;    // of 48 bits, besides the default route
   bool scattered = false;         // over 2a00::/16, else one after the other
+  std::uint32_t visitors = 0;     // bindings more for change_something
+  unsigned readers = 2;           // at the same time
   dataplane::BindingIndex index = dataplane::BindingIndex::Buckets;
 };
 std::string_view name_of(dataplane::BindingIndex index);
+// The first one is a home agent's default.
+inline constexpr dataplane::BindingIndex kIndexes[] = {dataplane::BindingIndex::Buckets,
+                                                       dataplane::BindingIndex::RteHash};
 
 class World {
  public:
-  static constexpr std::uint32_t kReaders = 2;
-
   // Throws NoMemory with DPDK's reason.
   explicit World(const Shape& shape);
 
@@ -76,7 +79,8 @@ class World {
   [[nodiscard]] Template make_template(Path path) const;
   [[nodiscard]] rte_rcu_qsbr* qsbr() const { return qsbr_.get(); }
   // Another care-of address for a binding, or a binding more, or one less of those: what a control
-  // thread does, background work included. Throws std::runtime_error when it is refused.
+  // thread does, background work included. Throws std::runtime_error when it is refused. Needs
+  // visitors.
   void change_something();
   // Bindings, and as many global bindings above them.
   [[nodiscard]] static Ipv6Address home(std::uint64_t number);

@@ -44,9 +44,9 @@ struct alignas(kCacheLine) Work {
   std::uint8_t link_hop_limit = 0;  // Link: of the outer packet, as it was received
   std::uint8_t link_header = 0;     // bytes in front of `ip` that still are the frame's
 
-  // Anew for another packet, member by member: of `*this = {}` GCC makes a temporary that it reads in
-  // other pieces than it has written, and each such read waits until the writes have left the store
-  // buffer, 20 of 90 cycles per packet.
+  // Anew for another packet, member by member: of `*this = {}` GCC makes a temporary that it reads
+  // in other pieces than it has written, and each such read waits until the writes have left the
+  // store buffer, 20 of 90 cycles per packet.
   void reset(Packet* other) {
     packet = other;
     ip = nullptr;

@@ -39,9 +39,58 @@ def lcores(count):
     return ",".join(f"{lcore}@({which})" for lcore in range(count))
 
 
-def eal(file_prefix, count=2, memory=400):
-    return ["--no-pci", "--no-huge", "-m", str(memory), "--lcores", lcores(count), "--file-prefix",
-            file_prefix]
+def eal(file_prefix, count=2, memory=400, where=None):
+    return ["--no-pci", "--no-huge", "-m", str(memory), "--lcores", where or lcores(count),
+            "--file-prefix", file_prefix]
+
+
+def worker_processor():
+    """Where the worker of a program runs when its speed has to be known."""
+    return processors()[-1]
+
+
+def lcores_with_fixed_worker():
+    which = ",".join(map(str, processors()))
+    return f"0@({which}),1@{worker_processor()}"
+
+
+def worker_thread(pid):
+    """The directory in /proc of the thread of the only worker lcore."""
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if (thread / "comm").read_text(encoding="ascii").strip() in ("rte-worker-1", "lcore-worker-1",
+                                                                     "dpdk-worker1"):
+            return thread
+    raise LabError("there is no worker thread")
+
+
+def times_preempted(thread):
+    status = (thread / "status").read_text(encoding="ascii", errors="replace")
+    return int(status.rsplit("nonvoluntary_ctxt_switches:", 1)[1])
+
+
+class Calibrator:
+    """How fast a processor is at the moment, whoever runs on it."""
+
+    def __init__(self, place, processor):
+        self.processor = processor
+        self.process = subprocess.Popen([place.program("anyhome-bench"), "calibrate"], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        place.stack.callback(self.close)
+
+    def speed(self):
+        """Additions per tick: in a chain, side by side."""
+        self.process.stdin.write(f"{self.processor}\n")
+        self.process.stdin.flush()
+        clock, width = self.process.stdout.readline().split()
+        return float(clock), float(width)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def slowest(a, b):
+    return min(a[0], b[0]), min(a[1], b[1])
 
 
 class Place:
@@ -81,19 +130,24 @@ class Place:
                            f"{done.stdout[-1000:]}{done.stderr[-1000:]}".rstrip())
         return done.stdout
 
-    def start_daemon(self, configuration, *devices):
+    def start_daemon(self, configuration, *devices, where=None):
+        return self.start_daemon_with(CONFIGURATION + configuration, ["--no-huge", "-m", 400], *devices,
+                                      where=where)
+
+    def start_daemon_with(self, configuration, memory, *devices, where=None):
         config = self.directory / "anyhomed.ini"
-        config.write_text(CONFIGURATION + configuration, encoding="ascii")
-        self.daemon, self.log = self.start("anyhomed", self.program("anyhomed"), *eal(self.prefix),
-                                           *devices, "--", "--config", config)
+        config.write_text(configuration, encoding="ascii")
+        self.daemon, self.log = self.start(
+            "anyhomed", self.program("anyhomed"), "--no-pci", *memory, "--lcores", where or lcores(2),
+            "--file-prefix", self.prefix, *devices, "--", "--config", config)
         return self.daemon
 
-    def wait(self, what, condition):
+    def wait(self, what, condition, interval=0.02):
         def check():
             if not is_alive(self.daemon.pid):
                 raise LabError("anyhomed has ended: " + self.log.read_text(errors="replace")[-1000:])
             return condition()
-        return wait_for(what, check, PATIENCE, 0.02)
+        return wait_for(what, check, PATIENCE, interval)
 
     def telemetry(self):
         """A connection to the daemon, as soon as it answers; closed at the end."""

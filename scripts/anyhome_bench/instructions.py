@@ -16,7 +16,9 @@ BINDINGS = 1000
 EAL = ("--no-pci", "--no-telemetry", "--log-level=error", "--no-huge", "-m", "400",
        "--force-max-simd-bitwidth=256")
 # What is no stage of the pipeline's, by what file, function or library contains.
-OTHERS = (("BucketIndex", "binding-lookup"), ("RteHashIndex", "binding-lookup"),
+OTHERS = (("BucketIndex", "binding-lookup"), ("buckets_index", "binding-lookup"),
+          ("BucketIndex", "binding-lookup"), ("bucket_index", "binding-lookup"),
+          ("binding_table", "binding-lookup"), ("RteHashIndex", "binding-lookup"),
           ("rte_hash", "binding-lookup"), ("lpm", "route-lookup"), ("Lpm", "route-lookup"),
           ("route_table", "route-lookup"), ("reader_view", "route-lookup"))
 STAGES = ("parse", "local", "decapsulate", "haha_link", "resolve", "route", "encapsulate", "rewrite",
@@ -104,14 +106,21 @@ def count(program, index="buckets", timeout=120):
         return result
 
 
-def figures(program, indexes):
-    """As anyhome-bench writes them."""
+def figures(program, indexes, committed):
+    """As anyhome-bench writes them: of each path, beside what is committed, and of the first index's
+    stages."""
     found = {}
+
+    def add(name, value):
+        found[name] = {"unit": "instructions", "better": "less", "quiet": round(value, 2)}
     for index in indexes:
         for path, stages in count(program, index).items():
-            found[f"instructions/{path}/{index}"] = stages.pop("total")
-            if index == "buckets":
-                found |= {f"stage/{path}/{stage}": cost for stage, cost in stages.items()
-                          if cost >= 0.5}
-    return {name: {"unit": "instructions", "better": "less", "quiet": round(value, 2)}
-            for name, value in found.items()}
+            name = f"instructions/{path}/{index}"
+            add(name, stages["total"])
+            if (limit := committed.get(index, {}).get(path)) is not None:
+                found[name]["committed"] = limit
+            if index == indexes[0]:
+                for stage, cost in stages.items():
+                    if cost >= 0.5:
+                        add(f"stage/{path}/{stage}", cost)
+    return found

@@ -6,7 +6,6 @@ forwarder in the place of either.
 """
 import ipaddress
 import re
-import statistics
 import struct
 import subprocess
 import time
@@ -20,11 +19,7 @@ PACKETS = 512  # fit into the second-level cache
 MAC = bytes.fromhex("027063617000")  # of net_pcap0
 OTHER_MAC = bytes.fromhex("020000000001")
 UDP, IPV6 = 17, 41
-WINDOW = 0.1  # seconds of which one figure is the mean; of several the median is reported
-
-
-def windows_in(seconds):
-    return max(4, round(seconds / WINDOW))
+WINDOW = 0.01  # seconds of which one sample is the mean, short enough to be quiet as a whole
 
 CONFIGURATION = f"""\
 route = ::/0 via 2001:db8:a1::1 port wan
@@ -68,33 +63,72 @@ def device(path):
     return f"--vdev=net_pcap0,rx_pcap={path},infinite_rx=1"
 
 
-def testpmd(place, pcap, seconds):
-    """Cycles per packet of macswap, by its own count, in windows as below."""
-    # By lines, although it is no terminal that it writes to.
-    process, log = place.start("testpmd", "stdbuf", "-oL", "dpdk-testpmd",
-                               *daemon.eal(place.prefix + "-testpmd"), "--no-telemetry", device(pcap),
-                               "--", "-i", "--forward-mode=macswap", "--record-core-cycles",
-                               "--nb-cores=1", "--no-lsc-interrupt", "--total-num-mbufs=8192",
-                               stdin=subprocess.PIPE)
+class Windows:
+    """Samples: cycles per packet, and the lowest speed of the worker's core before and after; none if
+    somebody took the core meanwhile."""
 
-    def costs():
-        said = log.read_text(errors="replace")
-        if process.poll() is not None:
-            raise LabError("testpmd has ended: " + said[-500:])
-        return [float(cost) for cost in re.findall(r"CPU cycles/packet=([0-9.]+)", said)]
-    for number in range(windows_in(seconds)):
-        process.stdin.write(b"start\n")
+    def __init__(self, place, pid):
+        self.calibrator = daemon.Calibrator(place, daemon.worker_processor())
+        self.worker = daemon.worker_thread(pid)
+        self.taken = []
+
+    def take(self, seconds, window):
+        """`window` returns cycles per packet, None when there were no packets."""
+        end = time.monotonic() + seconds
+        before = self.calibrator.speed()
+        while True:
+            switches = daemon.times_preempted(self.worker)
+            value = window()
+            undisturbed = daemon.times_preempted(self.worker) == switches
+            after = self.calibrator.speed()
+            if value is not None:
+                speed = daemon.slowest(before, after) if undisturbed else (0.0, 0.0)
+                self.taken.append([value, *speed])
+            before = after
+            if time.monotonic() >= end:
+                break
+        if not self.taken:
+            raise LabError("no packets were forwarded")
+        return self.taken
+
+
+def testpmd(place, devices, seconds, *options):
+    """Macswap by its own count of cycles."""
+    # By lines, although it is no terminal that it writes to.
+    process, log = place.start(
+        "testpmd", "stdbuf", "-oL", "dpdk-testpmd",
+        *daemon.eal(place.prefix + "-testpmd", where=daemon.lcores_with_fixed_worker()), "--no-telemetry",
+        *devices, "--", "-i", "--forward-mode=macswap", "--record-core-cycles", "--nb-cores=1",
+        "--no-lsc-interrupt", "--no-flush-rx", "--total-num-mbufs=8192", *options, stdin=subprocess.PIPE)
+
+    def say(word):
+        process.stdin.write(word.encode("ascii") + b"\n")
         process.stdin.flush()
-        time.sleep(WINDOW)
-        process.stdin.write(b"stop\n")
-        process.stdin.flush()
-        daemon.wait_for("testpmd to say what it took", lambda n=number: len(costs()) > n,
-                        daemon.PATIENCE, 0.01)
-    found = costs()
+
+    with open(log, encoding="utf-8", errors="replace") as output:
+        def has_said(what, said):
+            said.append(output.read())
+            if process.poll() is not None:
+                raise LabError("testpmd has ended: " + "".join(said)[-500:])
+            return what in "".join(said)
+        beginning = []
+        daemon.wait_for("testpmd to start", lambda: has_said("testpmd>", beginning), daemon.PATIENCE, 0.01)
+
+        def window(start="start"):
+            said = []
+            say(start)
+            time.sleep(WINDOW)
+            say("stop")
+            daemon.wait_for("testpmd to stop", lambda: has_said("Done.", said), daemon.PATIENCE, 0.001)
+            cost = re.search(r"CPU cycles/packet=([0-9.]+)", "".join(said))
+            return float(cost.group(1)) if cost else None
+        if any("net_ring" in device for device in devices):
+            window("start tx_first 4")  # what runs round in a ring has to be put there once
+        taken = Windows(place, process.pid).take(seconds, window)
     process.stdin.write(b"quit\n")
     process.stdin.close()
     process.wait(daemon.PATIENCE)
-    return found
+    return taken
 
 
 def register(place, telemetry):
@@ -114,49 +148,38 @@ def register(place, telemetry):
 
 
 def anyhomed(place, pcap, seconds):
-    """Cycles of loops that had packets, by packet, window by window."""
+    """Cycles of loops that had packets, by packet."""
     socket = place.directory / "memif.sock"
     place.start_daemon(CONFIGURATION, device(pcap), f"--vdev=net_memif0,role=server,"
-                       f"socket-abstract=no,socket={socket},mac=02:00:00:00:00:1a")
+                       f"socket-abstract=no,socket={socket},mac=02:00:00:00:00:1a",
+                       where=daemon.lcores_with_fixed_worker())
     telemetry = place.telemetry()
     place.wait("the memif socket", socket.exists)
     register(place, telemetry)
 
     def reading():
         worker = telemetry.rows("workers")[0]
-        counters = {row["name"]: row["value"] for row in telemetry.rows("counters")}
-        return worker["busy_cycles"], counters["received"]
-    costs = []
-    before = reading()
-    for _ in range(windows_in(seconds)):
+        return worker["busy_cycles"], worker["received"]
+
+    def window():
+        before = reading()
         time.sleep(WINDOW)
-        now = reading()
-        if now[1] > before[1]:
-            costs.append((now[0] - before[0]) / (now[1] - before[1]))
-        before = now
-    if not costs:
-        raise LabError("anyhomed received nothing")
-    return costs
+        after = reading()
+        return (after[0] - before[0]) / (after[1] - before[1]) if after[1] > before[1] else None
+    return Windows(place, place.daemon.pid).take(seconds, window)
 
 
-def figures(build, quick):
+def samples(build, quick):
+    """{name of a figure: samples}."""
     found = {}
-    seconds = 0.6 if quick else 3
+    seconds = 0.8 if quick else 4
+    with Place(build) as place:
+        found["unmodified/testpmd-macswap/ring"] = testpmd(place, ["--vdev=net_ring0"], seconds,
+                                                           "--port-topology=loop")
     for kind in ("to-mobile-node", "from-mobile-node", "miss"):
         with Place(build) as place:
             pcap = place.directory / "in.pcap"
             write_pcap(pcap, kind)
-            substrate = testpmd(place, pcap, seconds)
-            costs = anyhomed(place, pcap, seconds)
-        for name, windows in (("testpmd-macswap", substrate), ("anyhomed", costs)):
-            quarters = statistics.quantiles(windows, n=4)
-            middle = statistics.median(windows)
-            found[f"unmodified/{name}/{kind}"] = {
-                "unit": "cycles", "better": "less", "quiet": middle, "best": min(windows),
-                "spread": (quarters[2] - quarters[0]) / 2 / middle}
-        found[f"unmodified/anyhomed-less-macswap/{kind}"] = {
-            "unit": "cycles", "better": "less",
-            "quiet": statistics.median(costs) - statistics.median(substrate),
-            "best": min(costs) - min(substrate)}
-    return found, ["unmodified binaries: a thousand bindings, 512 packets in the file; windows of a tenth "
-                   "of a second, in which quiet and busy phases are not told apart"]
+            found[f"unmodified/testpmd-macswap/{kind}"] = testpmd(place, [device(pcap)], seconds)
+            found[f"unmodified/anyhomed/{kind}"] = anyhomed(place, pcap, seconds)
+    return found

@@ -1,0 +1,122 @@
+#include "apps/anyhome-bench/peers.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "apps/anyhome-bench/targets.h"
+
+namespace anyhome::bench {
+namespace {
+
+// Cycles per packet of one core without a neighbour, least and most of several runs.
+struct Peer {
+  std::string_view what;
+  std::string_view path;  // ours that does the same, and more
+  unsigned long size;
+  double least;
+  double most;
+  bool vpp;
+};
+constexpr std::array<Peer, 9> kPeers = {{
+    {"VPP 26.06, IPv6 in IPv6, encapsulation", "to-mobile-node", 1000, 167, 167, true},
+    {"VPP 26.06, IPv6 in IPv6, encapsulation", "to-mobile-node", 10'000, 258, 400, true},
+    {"VPP 26.06, IPv6 in IPv6, encapsulation", "to-mobile-node", 100'000, 662, 662, true},
+    {"VPP 26.06, IPv6 in IPv6, decapsulation", "from-mobile-node", 1000, 475, 590, true},
+    {"VPP 26.06, IPv6 in IPv6, decapsulation", "from-mobile-node", 10'000, 1480, 1480, true},
+    {"DPDK l3fwd, exact match, no tunnel", "to-mobile-node", 1000, 69, 69, false},
+    {"DPDK l3fwd, exact match, no tunnel", "to-mobile-node", 100'000, 723, 723, false},
+    {"DPDK l3fwd, longest prefix match, no tunnel", "from-mobile-node", 1000, 37, 37, false},
+    {"DPDK l3fwd, longest prefix match, no tunnel", "from-mobile-node", 100'000, 76, 76, false},
+}};
+
+// Both spread, and so does what is left: by as much, which is a larger share of it.
+Figure less(const Figure& all, const Figure& part) {
+  Figure left = all;
+  const auto subtract = [](std::optional<double>& from, const std::optional<double>& what) {
+    from = from && what ? std::optional(*from - *what) : std::nullopt;
+  };
+  subtract(left.quiet, part.quiet);
+  subtract(left.best, part.best);
+  subtract(left.busy, part.busy);
+  subtract(left.busy_best, part.busy_best);
+  if (left.value() && *left.value() > 0) {
+    left.spread = (all.spread * all.value().value_or(0) + part.spread * part.value().value_or(0)) /
+                  *left.value();
+  }
+  return left;
+}
+
+}  // namespace
+
+void add_derived(Record& record) {
+  Figures added;
+  for (const auto& [name, figure] : record.figures) {
+    const auto parts = split_name(name);
+    if (name.starts_with("unmodified/anyhomed/")) {
+      const auto device = record.figures.find("unmodified/testpmd-macswap/" + parts[2]);
+      if (device != record.figures.end()) {
+        added["unmodified/anyhomed-less-macswap/" + parts[2]] = less(figure, device->second);
+      }
+    }
+    if (parts[0] != "path" || parts.size() != 4) {
+      continue;
+    }
+    const auto exact = record.figures.find("reference/exact-match/" + parts[2]);
+    // Both look one address up and put one header in front.
+    if (parts[1] == "to-mobile-node" && exact != record.figures.end()) {
+      added["to-exact-match/" + name.substr(5)] = ratio(figure, exact->second, Better::Less);
+    }
+    for (const Peer& peer : kPeers) {
+      if (peer.vpp && peer.path == parts[1] && peer.size == size_in(name)) {
+        added["to-vpp/" + name.substr(5)] =
+            ratio(single(peer.least, "cycles"), figure, Better::More);
+      }
+    }
+  }
+  for (auto& [name, figure] : added) {
+    record.figures[name] = std::move(figure);
+  }
+}
+
+std::string peers_table(const Record& record) {
+  std::string out;
+  for (const Peer& peer : kPeers) {
+    const std::string start = fmt::format("path/{}/{}/", peer.path, peer.size);
+    for (const auto& [name, figure] : record.figures) {
+      if (!name.starts_with(start)) {
+        continue;
+      }
+      const std::string theirs = peer.least == peer.most
+                                     ? fmt::format("{:.0f}", peer.least)
+                                     : fmt::format("{:.0f}-{:.0f}", peer.least, peer.most);
+      out += fmt::format("{:>9}  {:<44} {:>9}  {:<17} {:<9} ", peer.size, peer.what, theirs,
+                         peer.path, split_name(name)[3]);
+      if (!figure.quiet) {
+        out += fmt::format("{:>6}\n", "not seen quiet");
+        continue;
+      }
+      out += fmt::format("{:>6.0f} {:>6.1f}x", *figure.quiet, peer.least / *figure.quiet);
+      const auto ratio_at = record.figures.find("to-vpp/" + name.substr(5));
+      const auto target = peer.vpp ? target_of("to-vpp/" + name.substr(5)) : std::nullopt;
+      if (target && ratio_at != record.figures.end()) {
+        out += fmt::format("   {}{}  {}", target->must,
+                           target->goal ? fmt::format(" / {}", *target->goal) : "",
+                           name_of(judge(ratio_at->first, ratio_at->second, *target)));
+      }
+      out += '\n';
+    }
+  }
+  if (out.empty()) {
+    return out;
+  }
+  return fmt::format(
+             "Cycles per packet of others as once recorded without a neighbour, on {}.\n"
+             "On another processor the ratio is an indication only.\n\n"
+             "{:>9}  {:<44} {:>9}  {:<17} {:<9} {:>6} {:>7}   {}\n",
+             kPeersMachine, "size", "who", "theirs", "our path", "index", "ours", "ratio",
+             "must / goal") +
+         out;
+}
+
+}  // namespace anyhome::bench
