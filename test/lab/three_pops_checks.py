@@ -3,7 +3,7 @@ import time
 
 from anyhome_lab import plan
 from anyhome_lab.capture import complaints
-from anyhome_lab.shell import wait_for
+from anyhome_lab.shell import LabError, wait_for
 
 _STARTED = time.monotonic()
 
@@ -51,7 +51,11 @@ def bring(lab, host, number):
     pop = wait_agreement(lab, host)
     if pop.name != place.name and lab.node_status(host)["settled"]:
         # It may have come from there not long ago, so that nobody offers a switch: the operator does.
-        pop.ctl("switch", plan.HOME_ADDRESSES[host], place.name)
+        try:
+            pop.ctl("switch", plan.HOME_ADDRESSES[host], place.name)
+        except LabError:
+            if wait_agreement(lab, host).name != place.name:
+                raise  # it had not just gone there by itself
     wait_agreement(lab, host, place.name)
     say(f"{host} is with {place.name}")
 
