@@ -32,6 +32,9 @@ template <Environment Env>
   }
   switch (leaf.kind()) {
     case LeafKind::Adjacency:
+      work.adjacency = leaf.index();
+      forward_natively(work);
+      return;
     case LeafKind::Multipath:
       work.hash = flow_hash(work.ip, work.contiguous);
       work.adjacency = select_adjacency(leaf, work.hash, env_.groups());
