@@ -127,8 +127,8 @@ void measure_own_flows(const Plan& plan, std::uint32_t size, unsigned workers, R
   World world(shape);
   std::vector<std::unique_ptr<Runner>> runners;
   for (unsigned i = 0; i < workers; ++i) {
-    runners.push_back(std::make_unique<Runner>(
-        world, Seat{.worker = i, .hand_to = {}, .taken_from = {}}, i == 0 ? plan.best : nullptr));
+    runners.push_back(
+        std::make_unique<Runner>(world, Seat{.worker = i}, i == 0 ? plan.best : nullptr));
   }
   Runner& one = *runners.front();
   const std::string end = fmt::format("{}/{}", size, workers);
@@ -184,12 +184,24 @@ void measure_one_link(const Plan& plan, Record& record) {
   if (!ring) {
     throw NoMemory(ring.error());
   }
-  Runner single_worker(world, {}, plan.best);
+  // Long enough that waiting for the last of them counts little.
+  constexpr unsigned kBursts = 32;
+  constexpr unsigned kBuffers = 2047;
+  std::atomic<std::uint64_t> taken = 0;
+  Runner single_worker(world, {.bursts = kBursts, .buffers = kBuffers}, plan.best);
   Runner receiver(world,
-                  {.worker = 0, .hand_to = {nullptr, &*ring}, .taken_from = {}, .buffers = 2047},
+                  {.worker = 0,
+                   .hand_to = {nullptr, &*ring},
+                   .taken = &taken,
+                   .bursts = kBursts,
+                   .buffers = kBuffers},
                   plan.best);
   // Nothing is handed back, but that there are two is what its pipeline knows.
-  Runner taker(world, {.worker = 1, .hand_to = {&*ring, nullptr}, .taken_from = {&*ring, nullptr}});
+  Runner taker(world, {.worker = 1,
+                       .hand_to = {&*ring, nullptr},
+                       .taken_from = &*ring,
+                       .taken = &taken,
+                       .bursts = kBursts});
   SampleSets samples;
   const auto run = [&] {
     const Phase alone = single_worker.run(Path::FromLink, plan.packets, single_worker.warm_up());
@@ -200,12 +212,11 @@ void measure_one_link(const Plan& plan, Record& record) {
                ++running;
                second = taker.serve(enough);
              });
-    const double share = static_cast<double>(second.packets) / static_cast<double>(first.packets);
-    samples["workers/receiver/one-haha-link"].add(first.cycles, first.speed);
+    samples["workers/receiver/one-haha-link"].add(first.cycles - first.waited, first.speed);
     samples["workers/taker/one-haha-link"].add(second.cycles, second.speed);
+    samples["workers/alone/one-haha-link"].add(alone.cycles, alone.speed);
     samples["workers/scaling/one-haha-link"].add(
-        alone.cycles / std::max(first.cycles, second.cycles * share),
-        slowest(alone.speed, slowest(first.speed, second.speed)));
+        alone.cycles / first.cycles, slowest(alone.speed, slowest(first.speed, second.speed)));
   };
   take_turns(plan, samples, {{"workers/scaling/one-haha-link", run}});
   record_cycles(plan, samples, record);

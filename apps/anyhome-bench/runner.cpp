@@ -16,16 +16,10 @@ namespace {
 
 using namespace dataplane;  // NOLINT(google-build-using-namespace)
 
-constexpr unsigned kRing = 512;
+constexpr unsigned kPunts = 512;
 
-// Bursts between two looks at the clock.
-constexpr unsigned kTrain = 8;
 // Trains between two calibrations: a neighbour that comes within a phase is seen.
 constexpr unsigned kCalibrationInterval = 16;
-
-std::uint64_t trains_of(std::uint64_t packets) {
-  return std::max<std::uint64_t>(packets / (kTrain * Runner::kBurst), 1);
-}
 
 PacketPool make_pool(unsigned buffers) {
   PacketPoolSetup setup;
@@ -41,9 +35,9 @@ PacketPool make_pool(unsigned buffers) {
   return std::move(*pool);
 }
 
-PacketRing make_ring(std::string_view what) {
+PacketRing make_ring(std::string_view what, unsigned packets) {
   static unsigned number = 0;
-  auto ring = PacketRing::create(fmt::format("bench-{}{}", what, number++), kRing, -1);
+  auto ring = PacketRing::create(fmt::format("bench-{}{}", what, number++), packets, -1);
   if (!ring) {
     throw NoMemory(ring.error());
   }
@@ -91,9 +85,9 @@ Runner::Runner(World& world, Seat seat, BestSpeed* best)
       best_(best),
       config_(config_at(world, seat_)),
       pool_(make_pool(seat_.buffers)),
-      in_(make_ring("in")),
-      out_(make_ring("out")),
-      punts_(make_ring("punts")),
+      in_(make_ring("in", 2 * seat_.bursts * kBurst)),
+      out_(make_ring("out", 2 * seat_.bursts * kBurst)),
+      punts_(make_ring("punts", kPunts)),
       counters_(std::make_unique<WorkerCounters>()),
       transmitter_({{0, 0, true, &out_, nullptr}}, *counters_),
       handoff_(seat_.hand_to, *counters_),
@@ -151,7 +145,7 @@ void Runner::drain() {
 // By itself, so that callgrind can be told to count in here only.
 template <class Forward>
 [[gnu::noinline]] void Runner::forward_train(Forward& forward) {
-  for (unsigned burst = 0; burst < kTrain; ++burst) {
+  for (unsigned burst = 0; burst < seat_.bursts; ++burst) {
     std::array<rte_mbuf*, kBurst> taken;
     const unsigned count = in_.pop(taken);
     forward(std::span(taken).first(count));
@@ -181,39 +175,52 @@ Phase Runner::measure(const Template& frames, std::uint64_t packets, std::uint64
   const std::uint64_t warm_up = uncounted == 0 ? 0 : trains_of(uncounted);
   const std::uint64_t trains = trains_of(packets);
   Phase phase;
-  phase.packets = (warm_up + trains) * kTrain * kBurst;
+  const std::uint64_t train = std::uint64_t{seat_.bursts} * kBurst;
+  phase.packets = (warm_up + trains) * train;
   long preempted = 0;
   std::uint64_t cycles = 0;
+  std::uint64_t waited = 0;
   for (std::uint64_t i = 0; i < warm_up + trains; ++i) {
     if (i == warm_up) {
-      cycles = 0;
+      cycles = waited = 0;
       preempted = preemptions();
       phase.speed = calibrate();
     } else if (i > warm_up && (i - warm_up) % kCalibrationInterval == 0) {
       phase.speed = slowest(phase.speed, calibrate());
     }
-    for (unsigned burst = 0; burst < kTrain; ++burst) {
+    for (unsigned burst = 0; burst < seat_.bursts; ++burst) {
       fill(frames);
     }
     const std::uint64_t start = rte_rdtsc_precise();
     forwarding_.store(true, std::memory_order_relaxed);
     forward_train(forward);
     forwarding_.store(false, std::memory_order_relaxed);
+    if (!seat_.hand_to.empty()) {
+      const std::uint64_t done = rte_rdtsc_precise();
+      wait_for_other();
+      waited += rte_rdtsc_precise() - done;
+    }
     cycles += rte_rdtsc_precise() - start;
     drain();
-    for (PacketRing* ring : seat_.hand_to) {
-      while (ring != nullptr && !ring->empty()) {
-        rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
-        rte_pause();
-      }
-    }
   }
   phase.speed = slowest(phase.speed, calibrate());
   if (preemptions() != preempted) {
     phase.speed = {};  // as far as it was ours at all
   }
-  phase.cycles = static_cast<double>(cycles) / static_cast<double>(trains * kTrain * kBurst);
+  phase.cycles = static_cast<double>(cycles) / static_cast<double>(trains * train);
+  phase.waited = static_cast<double>(waited) / static_cast<double>(trains * train);
   return phase;
+}
+
+// Until it has taken all that it was given, and served it.
+void Runner::wait_for_other() {
+  handoff_.flush_all();
+  handoff_.flush_all();  // what waited for more
+  const auto& given = counters_->counters[static_cast<std::size_t>(forwarding::Counter::HandedOff)];
+  while (seat_.taken->load(std::memory_order_acquire) != given.value()) {
+    rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
+    rte_pause();
+  }
 }
 
 std::string Runner::drops() const {
@@ -279,32 +286,36 @@ Phase Runner::serve(const std::atomic<bool>& enough) {
   Speed speed = calibrate();
   std::uint64_t cycles = 0;
   std::uint64_t packets = 0;
+  std::uint64_t total = seat_.taken->load(std::memory_order_relaxed);
+  HandedFrames handed(seat_.taken_from);
   while (!enough.load(std::memory_order_relaxed)) {
-    for (PacketRing* ring : seat_.taken_from) {
-      if (ring == nullptr || ring->empty()) {
-        continue;
-      }
-      const std::uint64_t start = rte_rdtsc_precise();
-      std::array<rte_mbuf*, kBurst> taken;
-      std::array<std::uint16_t, kBurst> ports;
-      const unsigned count = ring->pop(taken);
-      prefetch_from_other_core(std::span(taken).first(count));
-      for (unsigned i = 0; i < count; ++i) {
-        ports[i] = taken[i]->port;
-      }
-      pipeline_.take_over(std::span(ports).first(count), std::span(taken).first(count));
-      transmitter_.flush_all();
-      cycles += rte_rdtsc_precise() - start;
-      packets += count;
-      drain();
+    if (seat_.taken_from->empty()) {
+      rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
+      continue;
     }
-    rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
+    // As long as there is something: reading the clock waits for all that is under way, which a
+    // worker never does.
+    const std::uint64_t start = rte_rdtsc_precise();
+    unsigned served = 0;
+    unsigned before = 0;
+    do {
+      before = served;
+      served += handed.serve(kBurst,
+                             [&](auto ports, auto frames) { pipeline_.take_over(ports, frames); });
+      transmitter_.flush_all();
+      rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
+      seat_.taken->store(total + served, std::memory_order_release);
+    } while (served != before && served < seat_.bursts * kBurst);
+    total += served;
+    cycles += rte_rdtsc_precise() - start;
+    packets += served;
+    drain();
   }
   speed = preemptions() == preempted ? slowest(speed, calibrate()) : Speed{};
   if (packets == 0) {
     throw std::runtime_error("one HAHA link: no packet was handed to the second worker");
   }
-  return {static_cast<double>(cycles) / static_cast<double>(packets), speed, packets};
+  return {static_cast<double>(cycles) / static_cast<double>(packets), 0, speed, packets};
 }
 
 }  // namespace anyhome::bench

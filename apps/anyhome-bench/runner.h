@@ -22,6 +22,7 @@ namespace anyhome::bench {
 
 struct Phase {
   double cycles = 0;  // per packet
+  double waited = 0;  // of them, for another worker
   Speed speed;        // the lowest of the core before, during and after it
   std::uint64_t packets = 0;
 };
@@ -29,9 +30,13 @@ struct Phase {
 // A runner's place among workers.
 struct Seat {
   std::uint32_t worker = 0;
-  // Rings to the others and from them, by worker, null for oneself; as a worker has them.
-  std::vector<dataplane::PacketRing*> hand_to;
-  std::vector<dataplane::PacketRing*> taken_from;
+  // Rings to the others, by worker, null for oneself; as a worker has them. One from another.
+  std::vector<dataplane::PacketRing*> hand_to{};
+  dataplane::PacketRing* taken_from = nullptr;
+  // What is taken is told to who gave it.
+  std::atomic<std::uint64_t>* taken = nullptr;
+  // Between two looks at the clock.
+  unsigned bursts = 8;
   // As many as fit into the second-level cache with their headers.
   unsigned buffers = 511;
 };
@@ -59,8 +64,8 @@ class Runner {
   // Whether this is what is timed and counted, and not what is around it.
   [[nodiscard]] static bool is_forwarding() { return forwarding_.load(std::memory_order_relaxed); }
 
-  // Packets of one HAHA link, half of which are another worker's by their flow. Waits, uncounted,
-  // until that one has taken what it was given.
+  // Packets of one HAHA link, half of which are another worker's by their flow. It takes as long as
+  // both need.
   Phase share(std::uint64_t packets);
   // That other worker, until `enough`: what it takes is counted by the packet.
   Phase serve(const std::atomic<bool>& enough);
@@ -71,9 +76,13 @@ class Runner {
   void receive(std::span<rte_mbuf*> burst);
   template <class Forward>
   void forward_train(Forward& forward);
+  [[nodiscard]] std::uint64_t trains_of(std::uint64_t packets) const {
+    return std::max<std::uint64_t>(packets / (std::uint64_t{seat_.bursts} * kBurst), 1);
+  }
   template <class Forward>
   Phase measure(const Template& frames, std::uint64_t packets, std::uint64_t uncounted,
                 Forward forward);
+  void wait_for_other();
   Speed calibrate();
   [[nodiscard]] std::string drops() const;
 

@@ -22,20 +22,6 @@
 
 namespace anyhome::dataplane {
 
-// What another core has had of these packets and the pipeline is going to touch: the first line of
-// each, and then the two of its data with an outer and an inner header, each of all of them at
-// once.
-inline void prefetch_from_other_core(std::span<rte_mbuf* const> packets) {
-  for (rte_mbuf* packet : packets) {
-    rte_prefetch0(packet);
-  }
-  for (rte_mbuf* packet : packets) {
-    const auto* data = rte_pktmbuf_mtod(packet, const std::byte*);
-    rte_prefetch0(data);
-    rte_prefetch0(data + kCacheLine);
-  }
-}
-
 class Handoff {
  public:
   // `rings` by worker; null for oneself. Empty: nothing is handed off.
@@ -67,7 +53,7 @@ class Handoff {
   }
 
  private:
-  static constexpr unsigned kFew = 16;
+  static constexpr unsigned kFew = 32;
   struct Buffer {
     unsigned used = 0;
     bool waiting = false;  // since the last loop
@@ -90,6 +76,46 @@ class Handoff {
   std::vector<PacketRing*> rings_;
   std::vector<Buffer> buffers_;
   WorkerCounters& counters_;
+};
+
+// The other end of such a ring.
+class HandedFrames {
+ public:
+  explicit HandedFrames(PacketRing* ring) : ring_(ring) {}
+
+  // take(ports, frames) of what has come, `burst` at most. Returns how many that was.
+  template <class Take>
+  unsigned serve(unsigned burst, Take&& take) {
+    std::array<rte_mbuf*, kMaxBurst> frames;
+    const unsigned count = ring_->pop(std::span(frames).first(burst));
+    if (count == 0) {
+      return 0;
+    }
+    fetch_lines(std::span(frames).first(count));
+    std::array<std::uint16_t, kMaxBurst> ports;
+    for (unsigned i = 0; i < count; ++i) {
+      ports[i] = frames[i]->port;
+    }
+    take(std::span<const std::uint16_t>(ports.data(), count),
+         std::span<rte_mbuf* const>(frames.data(), count));
+    return count;
+  }
+
+ private:
+  // What the pipeline is going to touch: the buffer's first line, and the two of its data with an
+  // outer and an inner header. Where the data is, the first line says.
+  static void fetch_lines(std::span<rte_mbuf* const> frames) {
+    for (rte_mbuf* frame : frames) {
+      rte_prefetch0(frame);
+    }
+    for (rte_mbuf* frame : frames) {
+      const auto* data = rte_pktmbuf_mtod(frame, const std::byte*);
+      rte_prefetch0(data);
+      rte_prefetch0(data + kCacheLine);
+    }
+  }
+
+  PacketRing* ring_;
 };
 
 }  // namespace anyhome::dataplane

@@ -30,6 +30,7 @@ Worker::Worker(WorkerSetup setup)
       used_(setup_.adjacencies),
       transmitter_(setup_.transmit, *counters_),
       handoff_(setup_.hand_to, *counters_),
+      handed_(setup_.taken_from.begin(), setup_.taken_from.end()),
       environment_(setup_.tables, setup_.pool, *setup_.punts, transmitter_, handoff_, *counters_,
                    used_),
       pipeline_(setup_.pipeline, environment_) {}
@@ -109,20 +110,9 @@ unsigned Worker::serve_queues() {
 // What others have received for us.
 unsigned Worker::serve_taken() {
   unsigned served = 0;
-  for (PacketRing* ring : setup_.taken_from) {
-    std::array<rte_mbuf*, kMaxBurst> packets;
-    std::array<std::uint16_t, kMaxBurst> ports;
-    const unsigned taken = ring->pop(std::span(packets).first(setup_.burst));
-    if (taken == 0) {
-      continue;
-    }
-    prefetch_from_other_core(std::span(packets).first(taken));
-    for (unsigned i = 0; i < taken; ++i) {
-      ports[i] = packets[i]->port;
-    }
-    pipeline_.take_over(std::span(ports).first(taken),
-                        std::span<rte_mbuf* const>(packets.data(), taken));
-    served += taken;
+  for (HandedFrames& handed : handed_) {
+    served += handed.serve(setup_.burst,
+                           [&](auto ports, auto frames) { pipeline_.take_over(ports, frames); });
   }
   return served;
 }

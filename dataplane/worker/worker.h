@@ -84,6 +84,7 @@ class Worker {
   UseMarks used_;
   Transmitter transmitter_;
   Handoff handoff_;
+  std::vector<HandedFrames> handed_;
   MbufEnvironment environment_;
   Pipeline<MbufEnvironment> pipeline_;
   std::atomic<bool> stopping_ = false;
