@@ -74,6 +74,8 @@ class CommandLine(Program):
                 (("stray",), (), '"stray" is no EAL option; options of anyhome-pktgen come behind'),
                 (("--nosuch",), (), "EAL does not start"),
                 ((), (), "DPDK has no port; give EAL --vdev="),
+                (("--vdev", "net_virtio_user0,path=/nosuch/socket"), (),
+                 'could not make the device net_virtio_user0 out of "net_virtio_user0,path=/nosuch/'),
                 (("--vdev=net_ring0",), ("--port", "net_ring1"), "it knows net_ring0"),
                 (("--vdev=net_ring0",), ("--senders", 9), '--senders "9": there are 1 worker lcores'),
                 (("--vdev=net_ring0",), ("--traffic", "correspondent@net_ring1"),
