@@ -43,6 +43,9 @@ unsigned largest_frame(const Options& options) {
   for (const FrameSizes& sizes : options.sweep_sizes) {
     largest = std::max<unsigned>(largest, sizes.largest());
   }
+  for (const UserPacket& packet : options.traffic.templates) {
+    largest = std::max(largest, static_cast<unsigned>(packet.bytes.size()) + kFrameOverhead);
+  }
   for (const auto& frame : options.traffic.pcap_frames) {
     largest = std::max(largest, static_cast<unsigned>(frame.size()) + kFcs);
   }
