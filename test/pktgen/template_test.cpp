@@ -184,3 +184,12 @@ TEST_CASE("what is no template", "[pktgen]") {
   REQUIRE(template_packet(tagged));
   CHECK(template_packet(tagged)->bytes == template_packet(whole)->bytes);
 }
+
+TEST_CASE("an error that quotes a marked packet is an error", "[pktgen]") {
+  Bytes error = echo(80);
+  error[0] = std::byte{2};
+  Mark{0, 0, 5, 6}.write(error.data() + trailing_mark(error.size()));
+  CHECK(inspect(captured(wire::protocol::kIcmpv6, error), {}).seen == Seen::Icmpv6Error);
+  error[0] = std::byte{129};
+  CHECK(inspect(captured(wire::protocol::kIcmpv6, error), {}).seen == Seen::Marked);
+}
