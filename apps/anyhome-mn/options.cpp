@@ -1,18 +1,16 @@
-// Two passes: Boost.Program_options splits command line and file into names and texts, then each
-// row of the table below reads its own text. So every mistake is found, not only the first.
 #include "apps/anyhome-mn/options.h"
 
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
 #include <fstream>
-#include <map>
 #include <sstream>
 
 #include <fmt/format.h>
 
 #include "apps/anyhome-mn/control.h"
 #include "apps/anyhome-mn/option_values.h"
+#include "apps/options/option_texts.h"
 #include "common/wire/ipv6.h"
 
 #ifndef ANYHOME_VERSION
@@ -224,28 +222,7 @@ po::options_description all_options(bool for_people) {
   return all;
 }
 
-using Texts = std::map<std::string, std::vector<std::string>>;
-
-// Names and texts of one source; mistakes of form go to `mistakes`.
-Texts collect(const po::parsed_options& parsed, std::string_view where, std::string_view dashes,
-              Mistakes& mistakes) {
-  Texts texts;
-  for (const po::option& option : parsed.options) {
-    if (option.position_key >= 0) {
-      for (const std::string& word : option.value) {
-        mistakes.push_back(fmt::format("{}\"{}\": is no option; see --help", where, word));
-      }
-    } else if (option.unregistered) {
-      mistakes.push_back(fmt::format("{}{}{}: there is no such option; see --help", where,
-                                     option.string_key.starts_with("-") ? "" : dashes,
-                                     option.string_key));
-    } else {
-      auto& values = texts[option.string_key];
-      values.insert(values.end(), option.value.begin(), option.value.end());
-    }
-  }
-  return texts;
-}
+using options::Texts;
 
 Texts from_file(const std::string& path, Mistakes& mistakes) {
   std::ifstream file(path);
@@ -255,31 +232,10 @@ Texts from_file(const std::string& path, Mistakes& mistakes) {
   }
   try {
     const auto all = all_options(false);
-    return collect(po::parse_config_file(file, all, true), path + ": ", "", mistakes);
+    return options::collect(po::parse_config_file(file, all, true), {path + ": ", ""}, mistakes);
   } catch (const po::error& error) {
     mistakes.push_back(fmt::format("{}: {}; write lines NAME = VALUE", path, error.what()));
     return {};
-  }
-}
-
-void apply(const Texts& texts, Draft& draft, Mistakes& mistakes) {
-  for (const Row& row : kRows) {
-    const auto found = texts.find(std::string(row.name));
-    if (found == texts.end() || row.apply == nullptr) {
-      continue;
-    }
-    if (!row.repeatable && found->second.size() > 1) {
-      mistakes.push_back(fmt::format("--{} \"{}\": given {} times; give it once", row.name,
-                                     found->second.back(), found->second.size()));
-      continue;
-    }
-    for (const std::string& value : found->second) {
-      if (const auto remedy = row.apply(value, draft)) {
-        // A key does not go into anybody's log.
-        const std::string shown = row.name == "key" ? "..." : value;
-        mistakes.push_back(fmt::format("--{} \"{}\": {}", row.name, shown, *remedy));
-      }
-    }
   }
 }
 
@@ -355,12 +311,12 @@ std::expected<std::variant<Options, Information>, Mistakes> parse_options(int ar
   Texts texts;
   const auto all = all_options(true);
   try {
-    // No guessing: "--key" must not mean "--key-derivation" one day.
-    const auto style = po::command_line_style::unix_style ^ po::command_line_style::allow_guessing ^
-                       po::command_line_style::allow_short;
-    texts = collect(
-        po::command_line_parser(argc, argv).options(all).style(style).allow_unregistered().run(),
-        "", "--", mistakes);
+    texts = options::collect(po::command_line_parser(argc, argv)
+                                 .options(all)
+                                 .style(options::command_line_style())
+                                 .allow_unregistered()
+                                 .run(),
+                             {}, mistakes);
   } catch (const po::error& error) {
     return std::unexpected(Mistakes{fmt::format("{}; see --help", error.what())});
   }
@@ -380,7 +336,7 @@ std::expected<std::variant<Options, Information>, Mistakes> parse_options(int ar
   Draft draft;
   draft.options.socket = kDefaultSocketPath;
   draft.options.tun_name = "mn0";
-  apply(texts, draft, mistakes);
+  options::apply(kRows, texts, draft, mistakes);
   complete(texts, draft, mistakes);
   if (!mistakes.empty()) {
     return std::unexpected(std::move(mistakes));

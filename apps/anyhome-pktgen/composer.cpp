@@ -11,6 +11,17 @@ constexpr std::size_t kLargestSignalling = 2048 + 40 + 18;
 // A care-of address that is another node's for sure: of the move before the first.
 constexpr std::uint64_t kNobodysCareOf = std::uint64_t{0xffff} << kMoveShift;
 
+std::vector<UserPacket> user_packets(const TrafficSettings& settings) {
+  if (!settings.templates.empty()) {
+    return settings.templates;
+  }
+  std::vector<UserPacket> packets;
+  for (const WeightedSize& size : settings.sizes.sizes()) {
+    packets.push_back(generated_packet(size.bytes));
+  }
+  return packets;
+}
+
 // How many silent nodes are passed over, before one speaks all the same.
 constexpr unsigned kMaxPicks = 64;
 
@@ -32,8 +43,8 @@ Composer::Composer(const TrafficSettings& settings, NodeTable& nodes, const Comp
                   0,     static_cast<std::uint8_t>(place.sender * settings.mix.size() + i),
                   0};
     if (nature == Nature::Measured || (nature == Nature::Bad && !is_binding_update(entry.kind))) {
-      for (const WeightedSize& size : settings.sizes.sizes()) {
-        stream.frames.emplace_back(entry.kind, settings, entry.port, size.bytes);
+      for (const UserPacket& packet : user_packets(settings)) {
+        stream.frames.emplace_back(entry.kind, settings, entry.port, packet);
         largest_ = std::max(largest_, stream.frames.back().size());
       }
     } else if (nature != Nature::Foreign) {
@@ -101,7 +112,9 @@ std::size_t Composer::compose_data(Stream& stream, std::byte* to, std::uint32_t 
   } else if (stream.entry.kind == Kind::BadHomeAddress) {
     endpoints.home += nodes_.size();  // behind the last one
   }
-  const DataFrame& frame = stream.frames[settings_.sizes.choose(random_)];
+  const DataFrame& frame =
+      stream.frames[settings_.templates.empty() ? settings_.sizes.choose(random_)
+                                                : stream.number % stream.frames.size()];
   frame.write(to, endpoints, {place_.run, stream.mark, stream.number++, ticks});
   return frame.size();
 }

@@ -45,7 +45,7 @@ class Composer {
   struct Stream {
     TrafficEntry entry;
     Pattern pattern;
-    std::vector<DataFrame> frames;  // by size
+    std::vector<DataFrame> frames;  // by size, or by template
     std::vector<std::byte> ethernet;
     std::uint32_t number = 0;
     std::uint8_t mark = 0;

@@ -13,8 +13,6 @@ using wire::Ipv6Header;
 using wire::kIpv6HeaderSize;
 namespace offset = wire::ipv6_offset;
 
-constexpr std::size_t kUdpHeader = 8;
-constexpr std::size_t kUdpChecksum = 6;
 constexpr std::size_t kLower = 8;  // of an address
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kEtherTypeVlan = 0x8100;
@@ -51,50 +49,43 @@ std::vector<std::byte> ethernet_header(const TrafficSettings& settings, std::uin
 }
 
 DataFrame::DataFrame(Kind kind, const TrafficSettings& settings, std::uint16_t port,
-                     std::uint16_t size) {
+                     const UserPacket& packet) {
   const Network& network = settings.network;
   bytes_ = ethernet_header(settings, port);
-  // A tag is on top of the size, too: the user's packet is the same with and without.
-  const auto packet = static_cast<std::size_t>(size - kFcs - kEthernetHeader);
-  Ipv6Header inner;
-  inner.next_header = wire::protocol::kUdp;
-  inner.hop_limit = kind == Kind::BadHopLimit ? 1 : wire::kDefaultHopLimit;
-  inner.payload_length = static_cast<std::uint16_t>(packet - kIpv6HeaderSize);
-  inner.source = network.first_correspondent;
-  inner.destination = first_home(kind, network);
   const bool to_node = goes_to_mobile_node(kind);
-  if (!to_node) {
-    std::swap(inner.source, inner.destination);
-  }
   if (is_tunnelled(kind)) {
     Ipv6Header outer;
     outer.next_header = wire::protocol::kIpv6;
-    outer.payload_length = static_cast<std::uint16_t>(packet);
+    outer.payload_length = static_cast<std::uint16_t>(packet.bytes.size());
     outer.source = to_node ? network.peer.address() : network.first_care_of.address();
     outer.destination = to_node ? network.locator.address() : network.home_agent.address();
     care_of_at_ = to_node ? 0 : bytes_.size() + offset::kSource + kLower;
     append(bytes_, outer);
   }
+  Ipv6Header inner = *Ipv6Header::parse(packet.bytes);
+  inner.hop_limit = kind == Kind::BadHopLimit ? 1 : wire::kDefaultHopLimit;
+  inner.source = network.first_correspondent;
+  inner.destination = first_home(kind, network);
+  if (!to_node) {
+    std::swap(inner.source, inner.destination);
+  }
   const std::size_t inner_at = bytes_.size();
   append(bytes_, inner);
   home_at_ = inner_at + (to_node ? offset::kDestination : offset::kSource) + kLower;
   correspondent_at_ = inner_at + (to_node ? offset::kSource : offset::kDestination) + kLower;
-  udp_at_ = bytes_.size();
-  bytes_.resize(inner_at + packet);
-  std::byte* udp = bytes_.data() + udp_at_;
-  store_be16(udp, kMarkPort);
-  store_be16(udp + 2, kMarkPort);
-  store_be16(udp + 4, inner.payload_length);
-  for (std::size_t i = udp_at_ + kUdpHeader + kMarkSize; i < bytes_.size(); ++i) {
-    bytes_[i] = static_cast<std::byte>(i);
-  }
+  const std::size_t upper_at = bytes_.size();
+  bytes_.insert(bytes_.end(), packet.bytes.begin() + kIpv6HeaderSize, packet.bytes.end());
+  checksum_at_ = upper_at + packet.checksum_offset;
+  mark_at_ = upper_at + packet.mark_offset;
   // With zeros wherever `write` is going to write.
   store_lower_half(bytes_.data() + home_at_, 0);
   store_lower_half(bytes_.data() + correspondent_at_, 0);
+  store_be16(bytes_.data() + checksum_at_, 0);
+  std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(mark_at_), kMarkSize, std::byte{0});
   inner = *Ipv6Header::parse(ByteView(bytes_).subspan(inner_at));
   constant_.add_pseudo_header(inner.source, inner.destination, inner.payload_length,
-                              wire::protocol::kUdp);
-  constant_.add(ByteView(bytes_).subspan(udp_at_));
+                              inner.next_header);
+  constant_.add(ByteView(bytes_).subspan(upper_at));
   if (kind == Kind::BadVersion) {
     bytes_[inner_at] = std::byte{0x40};
   } else if (kind == Kind::BadLength) {
@@ -110,15 +101,14 @@ void DataFrame::write(std::byte* to, const Endpoints& endpoints, const Mark& mar
   if (care_of_at_ != 0) {
     store_lower_half(to + care_of_at_, endpoints.care_of);
   }
-  std::byte* udp = to + udp_at_;
-  mark.write(udp + kUdpHeader);
+  mark.write(to + mark_at_);
   ChecksumSum sum = constant_;
   sum.add({to + home_at_, 8});
   sum.add({to + correspondent_at_, 8});
-  sum.add({udp + kUdpHeader, kMarkSize});
+  sum.add({to + mark_at_, kMarkSize});
   const std::uint16_t checksum = sum.finish();
-  // RFC 8200 §8.1: a sum of zero is sent as all ones.
-  store_be16(udp + kUdpChecksum, checksum == 0 ? 0xffff : checksum);
+  // RFC 8200 §8.1: UDP's sum of zero is sent as all ones, which is the same number to the others.
+  store_be16(to + checksum_at_, checksum == 0 ? 0xffff : checksum);
 }
 
 }  // namespace anyhome::pktgen

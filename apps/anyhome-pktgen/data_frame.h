@@ -10,6 +10,7 @@
 
 #include "apps/anyhome-pktgen/mark.h"
 #include "apps/anyhome-pktgen/settings.h"
+#include "apps/anyhome-pktgen/user_packet.h"
 #include "common/bytes.h"
 #include "common/checksum.h"
 
@@ -24,9 +25,9 @@ struct Endpoints {
 
 class DataFrame {
  public:
-  // `kind` is a measured one or a bad one that looks like it; `size` counts the user's frame with
-  // its FCS, which hardware adds.
-  DataFrame(Kind kind, const TrafficSettings& settings, std::uint16_t port, std::uint16_t size);
+  // `kind` is a measured one or a bad one that looks like it.
+  DataFrame(Kind kind, const TrafficSettings& settings, std::uint16_t port,
+            const UserPacket& packet);
 
   // What goes to the port, without FCS.
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }
@@ -38,7 +39,8 @@ class DataFrame {
   std::size_t home_at_ = 0;           // lower half of the home address
   std::size_t correspondent_at_ = 0;  // lower half
   std::size_t care_of_at_ = 0;        // lower half; 0: none
-  std::size_t udp_at_ = 0;
+  std::size_t checksum_at_ = 0;
+  std::size_t mark_at_ = 0;
   ChecksumSum constant_;
 };
 

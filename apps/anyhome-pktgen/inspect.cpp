@@ -67,6 +67,19 @@ void inspect_udp(ByteView message, Inspected& result) {
   }
 }
 
+// Of a packet that was made after a template: where the payload length of its header says that its
+// mark is. What an ICMPv6 error quotes is none of ours.
+void inspect_trailer(ByteView rest, Inspected& result) {
+  const std::size_t payload = load_be16(result.packet.data() + offset::kPayloadLength);
+  if (result.seen != Seen::Other || payload < kMarkSize || payload > rest.size()) {
+    return;
+  }
+  if (const auto mark = Mark::read(rest.data() + trailing_mark(payload))) {
+    result.seen = Seen::Marked;
+    result.mark = *mark;
+  }
+}
+
 void inspect_icmpv6(ByteView message, Inspected& result) {
   if (message.size() < 8) {
     return;
@@ -115,10 +128,14 @@ Inspected inspect(ByteView frame, const wire::CodePoints& points) {
     }
     if (next == protocol::kUdp) {
       inspect_udp(rest, result);
+      inspect_trailer(rest, result);
+    } else if (next == protocol::kTcp) {
+      inspect_trailer(rest, result);
     } else if (next == protocol::kMobility) {
       inspect_mobility(rest, points, result);
     } else if (next == protocol::kIcmpv6) {
       inspect_icmpv6(rest, result);
+      inspect_trailer(rest, result);
     }
     return result;
   }

@@ -12,6 +12,7 @@
 #include "apps/anyhome-pktgen/options.h"
 #include "apps/anyhome-pktgen/signalling.h"
 #include "apps/eal/eal.h"
+#include "dataplane/io/port.h"
 
 namespace anyhome::pktgen {
 namespace {
@@ -31,7 +32,12 @@ int print_mobile_nodes(const Options& options) {
   return done ? kDone : fail(done.error());
 }
 
-int generate(const Options& options) {
+int generate(const Options& options, const std::vector<std::string>& eal_arguments) {
+  for (const eal::VirtualDevice& device : eal::virtual_devices(eal_arguments)) {
+    if (device.name.starts_with("net_") && !dataplane::find_device(device.name)) {
+      return fail(eal::explain_missing(device));
+    }
+  }
   std::signal(SIGINT, interrupt);
   std::signal(SIGTERM, interrupt);
   auto generator = Generator::create(options);
@@ -59,7 +65,8 @@ int run(int argc, char** argv) {
   if (options.action == Action::MobileNodes) {
     return print_mobile_nodes(options);
   }
-  return eal::run("anyhome-pktgen", arguments.eal, [&] { return generate(options); });
+  return eal::run("anyhome-pktgen", arguments.eal,
+                  [&] { return generate(options, arguments.eal); });
 }
 
 }  // namespace

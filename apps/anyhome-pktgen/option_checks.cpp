@@ -169,6 +169,12 @@ void complete(const Texts& texts, Draft& draft, Mistakes& mistakes) {
   if (options.count == 0 && options.duration.count() == 0 && options.action == Action::Run) {
     mistakes.emplace_back("--duration \"0\": there is no end without --count; give one of them");
   }
+  for (const char* name : {"frame-size", "sweep-frame-sizes"}) {
+    if (texts.contains("template") && texts.contains(name)) {
+      mistakes.push_back(
+          fmt::format("--{}: frames are as large as those of --template; leave one out", name));
+    }
+  }
   check_trials(options, mistakes);
   // Nothing that goes by the clock where the same bytes are wanted.
   for (const auto& [name, values] : texts) {

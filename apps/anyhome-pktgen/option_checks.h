@@ -1,17 +1,17 @@
 // What options mean together: what a kind of traffic needs, what contradicts what.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "apps/anyhome-pktgen/option_table.h"
+#include "apps/options/option_texts.h"
 
 namespace anyhome::pktgen {
 
 // Options that were given, and their values.
-using Texts = std::map<std::string, std::vector<std::string>, std::less<>>;
+using options::Texts;
 
 // Options that these kinds of traffic cannot do without and that were not given, a mistake each.
 std::vector<std::string> missing_for(const std::vector<Kind>& kinds, const Options& options);

@@ -1,5 +1,3 @@
-// Two passes: Boost.Program_options splits the command line into names and texts, then each row of
-// the table reads its own text. So every mistake is found, not only the first.
 #include "apps/anyhome-pktgen/options.h"
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 #include "apps/anyhome-mn/option_values.h"
 #include "apps/anyhome-pktgen/option_checks.h"
 #include "apps/anyhome-pktgen/option_table.h"
+#include "apps/options/option_texts.h"
 
 namespace anyhome::pktgen {
 namespace {
@@ -84,46 +83,6 @@ std::vector<std::string> with_values(const std::vector<std::string>& arguments,
   return kept;
 }
 
-// Names and texts; what is no option is the action, or a mistake.
-Texts collect(const po::parsed_options& parsed, std::vector<std::string>& words,
-              Mistakes& mistakes) {
-  Texts texts;
-  for (const po::option& option : parsed.options) {
-    if (option.position_key >= 0) {
-      words.insert(words.end(), option.value.begin(), option.value.end());
-    } else if (option.unregistered) {
-      mistakes.push_back(fmt::format("{}{}: there is no such option; see --help",
-                                     option.string_key.starts_with("-") ? "" : "--",
-                                     option.string_key));
-    } else {
-      auto& values = texts[option.string_key];
-      values.insert(values.end(), option.value.begin(), option.value.end());
-    }
-  }
-  return texts;
-}
-
-void apply(const Texts& texts, Draft& draft, Mistakes& mistakes) {
-  for (const OptionRow& row : option_rows()) {
-    const auto found = texts.find(std::string(row.name));
-    if (found == texts.end()) {
-      continue;
-    }
-    if (!row.repeatable && found->second.size() > 1) {
-      mistakes.push_back(fmt::format("--{} \"{}\": given {} times; give it once", row.name,
-                                     found->second.back(), found->second.size()));
-      continue;
-    }
-    for (const std::string& value : found->second) {
-      if (const auto remedy = row.apply(value, draft)) {
-        // A key does not go into anybody's log.
-        const std::string shown = row.name == "key" ? "..." : value;
-        mistakes.push_back(fmt::format("--{} \"{}\": {}", row.name, shown, *remedy));
-      }
-    }
-  }
-}
-
 }  // namespace
 
 std::expected<std::variant<Options, Information>, Mistakes> parse_options(
@@ -133,15 +92,12 @@ std::expected<std::variant<Options, Information>, Mistakes> parse_options(
   std::vector<std::string> words;
   const auto all = all_options();
   try {
-    // No guessing: "--key" must not mean "--key-derivation" one day.
-    const auto style = po::command_line_style::unix_style ^ po::command_line_style::allow_guessing ^
-                       po::command_line_style::allow_short;
-    texts = collect(po::command_line_parser(with_values(arguments, mistakes))
-                        .options(all)
-                        .style(style)
-                        .allow_unregistered()
-                        .run(),
-                    words, mistakes);
+    texts = options::collect(po::command_line_parser(with_values(arguments, mistakes))
+                                 .options(all)
+                                 .style(options::command_line_style())
+                                 .allow_unregistered()
+                                 .run(),
+                             {}, words, mistakes);
   } catch (const po::error& error) {
     mistakes.push_back(fmt::format("{}; see --help", error.what()));
   }
@@ -166,7 +122,7 @@ std::expected<std::variant<Options, Information>, Mistakes> parse_options(
       draft.options.action = *action;
     }
   }
-  apply(texts, draft, mistakes);
+  options::apply(option_rows(), texts, draft, mistakes);
   complete(texts, draft, mistakes);
   if (!mistakes.empty()) {
     return std::unexpected(std::move(mistakes));

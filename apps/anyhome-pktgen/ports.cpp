@@ -43,6 +43,9 @@ unsigned largest_frame(const Options& options) {
   for (const FrameSizes& sizes : options.sweep_sizes) {
     largest = std::max<unsigned>(largest, sizes.largest());
   }
+  for (const UserPacket& packet : options.traffic.templates) {
+    largest = std::max(largest, static_cast<unsigned>(packet.bytes.size()) + kFrameOverhead);
+  }
   for (const auto& frame : options.traffic.pcap_frames) {
     largest = std::max(largest, static_cast<unsigned>(frame.size()) + kFcs);
   }
@@ -65,7 +68,8 @@ std::expected<Ports, std::string> Ports::find(const Options& options) {
   found.names_ = options.ports.empty() ? all_devices() : options.ports;
   if (found.names_.empty()) {
     return std::unexpected(
-        "DPDK has no port; give EAL --vdev=net_memif0,... for a virtual one, or -a for one on the "
+        "DPDK has no port; give EAL --vdev=net_virtio_user0,... for a virtual one, or -a for one "
+        "on the "
         "PCI bus that is bound to a driver for user space");
   }
   for (const std::string& name : found.names_) {

@@ -167,6 +167,9 @@ class Prompt {
   }
   void set_rate(const std::string& text) { set(read_packet_rate(text), options_.rate); }
   void set_frame_size(const std::string& text) {
+    if (!options_.traffic.templates.empty()) {
+      return refuse("frames are as large as those of --template");
+    }
     auto sizes = FrameSizes::parse(text);
     // Ports and buffers are as large as the options wanted them.
     if (sizes && sizes->largest() > std::max<unsigned>(options_.traffic.sizes.largest(), 1518)) {

@@ -30,7 +30,14 @@ double mean_frame_bytes(const TrafficSettings& settings, const TrafficEntry& ent
                                                          SequenceNumber{1}, WallTime{})
                                               .size());
   }
-  const double packet = settings.sizes.mean() - kFcs - kEthernetHeader;
+  double packet = settings.sizes.mean() - kFcs - kEthernetHeader;
+  if (!settings.templates.empty()) {
+    packet = 0;
+    for (const UserPacket& each : settings.templates) {
+      packet +=
+          static_cast<double>(each.bytes.size()) / static_cast<double>(settings.templates.size());
+    }
+  }
   return ethernet + packet + (is_tunnelled(entry.kind) ? wire::kIpv6HeaderSize : 0);
 }
 

@@ -48,7 +48,7 @@ std::expected<NdrResult, std::string> Actions::search_one(double loss,
   NdrSearch search(settings);
   const TrafficSettings& traffic = generator_.traffic();
   NdrResult result;
-  result.frame_size = traffic.sizes.name();
+  result.frame_size = traffic.templates.empty() ? traffic.sizes.name() : "template";
   result.nodes = traffic.network.nodes;
   result.allowed_loss = loss;
   const unsigned trials_of_another = search.trials_left();

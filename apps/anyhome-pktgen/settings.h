@@ -12,6 +12,7 @@
 #include "apps/anyhome-pktgen/frame_sizes.h"
 #include "apps/anyhome-pktgen/pattern.h"
 #include "apps/anyhome-pktgen/traffic.h"
+#include "apps/anyhome-pktgen/user_packet.h"
 #include "common/address.h"
 #include "common/time.h"
 #include "common/wire/code_points.h"
@@ -66,6 +67,7 @@ struct TrafficSettings {
   std::vector<MacAddress> source_macs;
   std::vector<MacAddress> destination_macs;
   std::vector<std::vector<std::byte>> pcap_frames;
+  std::vector<UserPacket> templates;  // of user traffic, in turn; none: generated, of `sizes`
 };
 
 }  // namespace anyhome::pktgen

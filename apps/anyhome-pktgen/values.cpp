@@ -134,4 +134,9 @@ std::expected<std::vector<std::vector<std::byte>>, std::string> read_pcap_file(
   return read_pcap(std::as_bytes(std::span(text)), kMaxFrame - kFcs);
 }
 
+std::expected<std::vector<UserPacket>, std::string> read_template_file(const std::string& path) {
+  const auto frames = read_pcap_file(path);
+  return frames ? template_packets(*frames) : std::unexpected(frames.error());
+}
+
 }  // namespace anyhome::pktgen

@@ -23,6 +23,7 @@ std::expected<RateProfile, std::string> read_ramp(const std::string& text, RateP
 std::expected<Rate, std::string> read_packet_rate(const std::string& text);
 std::expected<RequestedTraffic, std::string> read_traffic(const std::string& text);
 std::expected<PatternSettings, std::string> read_order(const std::string& text);
+std::expected<std::vector<UserPacket>, std::string> read_template_file(const std::string& path);
 std::expected<std::vector<std::vector<std::byte>>, std::string> read_pcap_file(
     const std::string& path);
 

@@ -1,17 +1,15 @@
-// Boost.Program_options splits the command line into names and texts; each row of the table below
-// reads its own text, so that every mistake is found, not only the first.
 #include "apps/anyhome-sim/options.h"
 
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
 #include <charconv>
-#include <map>
 #include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "apps/options/option_texts.h"
 #include "test/sim/invariants.h"
 
 #ifndef ANYHOME_VERSION
@@ -213,26 +211,7 @@ po::options_description all_options() {
   return all;
 }
 
-using Texts = std::map<std::string, std::vector<std::string>>;
-
-Texts collect(const po::parsed_options& parsed, Mistakes& mistakes) {
-  Texts texts;
-  for (const po::option& option : parsed.options) {
-    if (option.position_key >= 0) {
-      for (const std::string& word : option.value) {
-        mistakes.push_back(fmt::format("\"{}\": is no option; see --help", word));
-      }
-    } else if (option.unregistered) {
-      mistakes.push_back(fmt::format("{}{}: there is no such option; see --help",
-                                     option.string_key.starts_with("-") ? "" : "--",
-                                     option.string_key));
-    } else {
-      auto& values = texts[option.string_key];
-      values.insert(values.end(), option.value.begin(), option.value.end());
-    }
-  }
-  return texts;
-}
+using options::Texts;
 
 void apply(const Texts& texts, Draft& draft, Mistakes& mistakes) {
   for (const Row& row : kRows) {
@@ -241,8 +220,7 @@ void apply(const Texts& texts, Draft& draft, Mistakes& mistakes) {
       continue;
     }
     if (found->second.size() > 1) {
-      mistakes.push_back(fmt::format("--{} \"{}\": given {} times; give it once", row.name,
-                                     found->second.back(), found->second.size()));
+      mistakes.push_back(options::given_too_often(row.name, found->second));
       continue;
     }
     const std::string value = found->second.empty() ? std::string() : found->second.front();
@@ -301,11 +279,12 @@ std::expected<Command, Mistakes> parse_options(int argc, const char* const* argv
   Texts texts;
   const auto all = all_options();
   try {
-    const auto style = po::command_line_style::unix_style ^ po::command_line_style::allow_guessing ^
-                       po::command_line_style::allow_short;
-    texts = collect(
-        po::command_line_parser(argc, argv).options(all).style(style).allow_unregistered().run(),
-        mistakes);
+    texts = options::collect(po::command_line_parser(argc, argv)
+                                 .options(all)
+                                 .style(options::command_line_style())
+                                 .allow_unregistered()
+                                 .run(),
+                             {}, mistakes);
   } catch (const po::error& error) {
     return std::unexpected(Mistakes{fmt::format("{}; see --help", error.what())});
   }

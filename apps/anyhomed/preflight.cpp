@@ -53,18 +53,10 @@ std::string explain_missing_device(const config::Config& config,
     if (rte_eth_dev_get_port_by_name(port.device.c_str(), &id) == 0) {
       continue;
     }
-    // "--vdev=net_pcap0,rx_pcap=FILE" or the same in two words.
-    const auto asked = std::ranges::find_if(eal_arguments, [&](std::string_view argument) {
-      if (argument.starts_with("--vdev=")) {
-        argument.remove_prefix(std::string_view("--vdev=").size());
-      }
-      return argument.substr(0, argument.find(',')) == port.device;
-    });
-    if (asked != eal_arguments.end()) {
-      return fmt::format(
-          "port {}: EAL could not make the device {} out of \"{}\"; its lines above say why. An "
-          "interface or file that is named there has to exist",
-          port.name, port.device, *asked);
+    const auto devices = eal::virtual_devices(eal_arguments);
+    const auto asked = std::ranges::find(devices, port.device, &eal::VirtualDevice::name);
+    if (asked != devices.end()) {
+      return fmt::format("port {}: {}", port.name, eal::explain_missing(*asked));
     }
   }
   return "";

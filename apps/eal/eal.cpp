@@ -89,6 +89,30 @@ bool has_argument(const std::vector<std::string>& arguments, const std::string& 
   });
 }
 
+std::vector<VirtualDevice> virtual_devices(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kOption = "--vdev";
+  std::vector<VirtualDevice> devices;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    std::string text;
+    if (arguments[i].starts_with("--vdev=")) {
+      text = arguments[i].substr(kOption.size() + 1);
+    } else if (arguments[i] == kOption && i + 1 < arguments.size()) {
+      text = arguments[++i];
+    } else {
+      continue;
+    }
+    devices.push_back({text.substr(0, text.find(',')), text});
+  }
+  return devices;
+}
+
+std::string explain_missing(const VirtualDevice& device) {
+  return fmt::format(
+      "EAL could not make the device {} out of \"{}\"; its lines above say why. An interface, file "
+      "or socket that is named there has to exist",
+      device.name, device.text);
+}
+
 std::uint64_t free_hugepage_bytes() {
   std::uint64_t bytes = 0;
   std::error_code error;

@@ -21,6 +21,16 @@ Arguments split_arguments(int argc, char** argv);
 // Whether --NAME is among them, with a value or without.
 bool has_argument(const std::vector<std::string>& arguments, const std::string& name);
 
+// The virtual devices that EAL is told to make, "--vdev=net_pcap0,rx_pcap=FILE" in one word or two.
+// EAL starts all the same when it cannot make one.
+struct VirtualDevice {
+  std::string name;
+  std::string text;  // with its arguments
+};
+std::vector<VirtualDevice> virtual_devices(const std::vector<std::string>& arguments);
+// What to say of one that is not there.
+std::string explain_missing(const VirtualDevice& device);
+
 // Free hugepages of any size, in bytes.
 std::uint64_t free_hugepage_bytes();
 

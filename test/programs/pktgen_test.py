@@ -29,6 +29,21 @@ def marked(run, stream, number):
             struct.pack(">HHHHHBBII", UDP_PORT, UDP_PORT, 20, 0xffff, 0xa4e1, run, stream, number, 0))
 
 
+def capture_of_users(path):
+    """What users send, by scapy: a segment, one without a payload, a datagram, a query."""
+    try:
+        from scapy.all import Ether, ICMPv6EchoRequest, IPv6, TCP, UDP, wrpcap
+    except ImportError:
+        raise unittest.SkipTest("needs scapy") from None
+    users = Ether(src="02:00:00:00:00:07", dst="02:00:00:00:00:08") / IPv6(src="2001:db8:77::1", dst="2001:db8:77::2", tc=0xb8, fl=0x12345)
+    wrpcap(str(path), [
+        users / TCP(sport=443, dport=50000, flags="PA", options=[("Timestamp", (1, 2))]) / (b"x" * 501),
+        users / TCP(sport=443, dport=50000, flags="A"),
+        users / UDP(sport=443, dport=50001) / (b"q" * 1200),
+        users / ICMPv6EchoRequest(data=b"e" * 57)])
+    return path
+
+
 class CommandLine(Program):
     def test_help_names_actions_kinds_and_options(self):
         for words in (("--help",), ("-h",), ("--", "--help")):
@@ -55,9 +70,11 @@ class CommandLine(Program):
 
     def test_what_does_not_go_together(self):
         done = self.run_program(PKTGEN, "--", "ndr", "--traffic", "bad-version", "--key", "00" * 16,
-                                "--nodes", "2", "--tolerance", "0", code=2)
+                                "--nodes", "2", "--tolerance", "0", "--template", "/dev/null",
+                                "--frame-size", "78", code=2)
         for wanted in ("--traffic: nothing of it is expected back", "--identifier: missing",
-                       "--tolerance: is 0"):
+                       "--tolerance: is 0", '--template "/dev/null": is no pcap file',
+                       "--frame-size: frames are as large as those of --template"):
             self.assertIn(wanted, done.stderr)
         done = self.run_program(PKTGEN, "--", "--register", "yes", "--duration", "700",
                                 "--identifier", "all", "--nodes", "2", code=2)
@@ -74,6 +91,8 @@ class CommandLine(Program):
                 (("stray",), (), '"stray" is no EAL option; options of anyhome-pktgen come behind'),
                 (("--nosuch",), (), "EAL does not start"),
                 ((), (), "DPDK has no port; give EAL --vdev="),
+                (("--vdev", "net_virtio_user0,path=/nosuch/socket"), (),
+                 'could not make the device net_virtio_user0 out of "net_virtio_user0,path=/nosuch/'),
                 (("--vdev=net_ring0",), ("--port", "net_ring1"), "it knows net_ring0"),
                 (("--vdev=net_ring0",), ("--senders", 9), '--senders "9": there are 1 worker lcores'),
                 (("--vdev=net_ring0",), ("--traffic", "correspondent@net_ring1"),
@@ -156,6 +175,29 @@ class Packets(Program):
                 self.assertEqual(fields["udp.checksum.status"], ["1"])  # good
         self.assertTrue(100 < users < 200, users)
 
+    @unittest.skipIf(shutil.which("tshark") is None, "needs tshark")
+    def test_tshark_finds_no_fault_in_what_is_made_after_templates(self):
+        template = capture_of_users(self.directory / "users.pcap")
+        path = self.capture("made.pcap", "--template", template, "--traffic", "correspondent",
+                            "--traffic", "haha-in", "--traffic", "reverse-tunnel")
+        checks = ("tcp", "udp", "icmpv6")
+        # It always checks ICMPv6.
+        done = subprocess.run(
+            ["tshark", "-n", "-r", path, "-T", "json", "-o", "tcp.check_checksum:TRUE", "-o",
+             "udp.check_checksum:TRUE", "-e", "_ws.malformed", "-e", "ipv6.tclass",
+             *(word for name in checks for word in ("-e", f"{name}.checksum.status"))],
+            check=True, capture_output=True, text=True)
+        seen = dict.fromkeys(checks, 0)
+        for packet in json.loads(done.stdout):
+            fields = packet["_source"]["layers"]
+            self.assertNotIn("_ws.malformed", fields)
+            self.assertIn("0x000000b8", [text.lower() for text in fields["ipv6.tclass"]])
+            (name,) = (name for name in checks if f"{name}.checksum.status" in fields)
+            self.assertEqual(fields[f"{name}.checksum.status"], ["1"])
+            seen[name] += 1
+        self.assertEqual(sum(seen.values()), 300)
+        self.assertGreater(min(seen.values()), 60)
+
     def test_frames_of_a_file_are_sent_again(self):
         first = self.capture("1.pcap")
         again = self.frames(self.capture("2.pcap", "--traffic", "pcap", "--pcap", first))
@@ -197,6 +239,15 @@ class Loop(Program):
             bits = 200 * (9018 + 20) * 8
             self.assertAlmostEqual(row[name], bits / report["seconds"] * 1e-9,
                                    delta=2e-6 + 1e-4 * row[name])
+
+    def test_packets_after_templates_are_measured(self):
+        template = capture_of_users(self.directory / "users.pcap")
+        done = self.loop("--template", template, "--count", 400, "--rate", 5000, "--format", "json",
+                         *PATIENT)
+        (row,) = json.loads(done.stdout)["traffic"]
+        self.assertEqual((row["sent"], row["received"], row["lost"], row["reordered"]),
+                         (400, 400, 0, 0))
+        self.assertGreater(row["p50-us"], 0)
 
     def test_rows_for_a_spreadsheet_and_lines_while_it_runs(self):
         path = self.directory / "rows.csv"
