@@ -1,6 +1,7 @@
 #include "controlplane/state_sync.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "controlplane/global_bindings.h"
@@ -34,6 +35,8 @@ constexpr Duration kGather = std::chrono::milliseconds(20);
 constexpr Duration kExhaustedPause = std::chrono::seconds(1);
 // Answers that may wait for each other, per peer.
 constexpr std::size_t kMaxDumps = 64;
+// A backlog of more than that has grown while the peer was away.
+constexpr std::size_t kRecentChanges = 1024;
 // Rulings §2.
 constexpr Duration kFirstRequestTimeout = std::chrono::seconds(1);
 constexpr Duration kLongestRequestTimeout = std::chrono::seconds(16);
@@ -397,6 +400,10 @@ void process_request(Core& core, PeerState& peer, const StateSynchronization& me
     core.counters.count(ControlCounter::SyncRequestsRefused);
     return;
   }
+  // All that is to be told is in the answer, too. What has changed just now still goes first.
+  if (selector->kind == SyncSelector::Kind::Everything && peer.stream.backlog() > kRecentChanges) {
+    peer.stream.forget_backlog();
+  }
   peer.dumps.push_back({*selector, message.identifier, 0, false});
 }
 
@@ -445,6 +452,8 @@ void process_reply(Core& core, PeerState& peer, const StateSynchronization& mess
     }
   }
   std::vector<wire::SsStatusOption> statuses;
+  statuses.reserve(message.bindings.size());
+  std::array<bool, 256> seen{};  // by the last byte: only then it may have been told already
   for (const wire::BindingCacheInformation& information : message.bindings) {
     SsStatus status = SsStatus::Success;
     if (information.home_address == HomeAddress{}) {
@@ -452,9 +461,9 @@ void process_reply(Core& core, PeerState& peer, const StateSynchronization& mess
     } else {
       status = apply_information(core, peer, information, now, effects);
     }
-    const auto told =
-        std::ranges::find(statuses, information.home_address, &wire::SsStatusOption::home_address);
-    if (told == statuses.end()) {
+    const bool maybe = std::exchange(seen[information.home_address.address().octets.back()], true);
+    if (!maybe || std::ranges::find(statuses, information.home_address,
+                                    &wire::SsStatusOption::home_address) == statuses.end()) {
       statuses.push_back({status, information.home_address});
     }
   }

@@ -31,6 +31,11 @@ std::optional<BindingSlot> SyncStream::take() {
   return slot;
 }
 
+void SyncStream::forget_backlog() {
+  order_.clear();
+  std::fill(marked_.begin(), marked_.end(), false);
+}
+
 std::optional<Instant> SyncStream::oldest() const {
   std::optional<Instant> oldest;
   for (const auto& [identifier, message] : outstanding_) {

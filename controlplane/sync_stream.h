@@ -54,6 +54,8 @@ class SyncStream {
   void mark(BindingSlot slot);
   [[nodiscard]] std::optional<BindingSlot> take();
   [[nodiscard]] std::size_t backlog() const { return order_.size(); }
+  // It is all told in another way.
+  void forget_backlog();
 
   // ---- Outstanding messages ----
   [[nodiscard]] bool has_room() const { return outstanding_.size() < max_outstanding_; }

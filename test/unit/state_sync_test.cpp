@@ -467,6 +467,36 @@ TEST_CASE("a dump fills its messages and its window, and goes no further", "[syn
   CHECK(identifiers.size() == (1500 + kPerMessage - 1) / kPerMessage + 1);
 }
 
+TEST_CASE("a peer that comes for the first time is told of each binding once", "[sync][R74]") {
+  SetFixture set(2, false, [](unsigned, config::HomeAgent& config) {
+    config.max_bindings = 5000;
+    config.haha.min_links = 0;
+  });
+  set.kill(1);
+  set.restart(0);
+  set.run_for(15s);
+  register_some(set, 0, 1500);
+  UpdateSpec gone;
+  gone.home_address = home(3);
+  gone.sequence = 2;
+  gone.lifetime = 0;
+  set.update(0, gone);
+  REQUIRE(set.agent(0).peers()[0].stream.backlog() == 1500);
+  set.messages.clear();
+  set.restart(1);
+  set.run_for(3s);
+  CHECK(set.agent(1).bindings().global() == 1499);
+  CHECK(set.agent(1).serving());
+  std::size_t told = 0;
+  for (const SetMessage& message : set.messages) {
+    if (const auto sync = message.sync(SsType::Reply); sync && message.from == 0) {
+      told += sync->bindings.size();
+    }
+  }
+  CHECK(told == 1500 + 1);  // its end mark
+  CHECK(set.agent(0).peers()[0].stream.backlog() == 0);
+}
+
 TEST_CASE("Identifiers are not used again for a minute, and wrap past zero", "[sync][I8]") {
   control::SyncStream stream(65535);
   const Instant start{100s};
