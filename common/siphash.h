@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "common/bytes.h"
 
@@ -49,6 +50,10 @@ class SipHash {
 
   static constexpr std::uint64_t load(const std::byte* at) {  // little-endian, by definition
     std::uint64_t word = 0;
+    if (!std::is_constant_evaluated() && std::endian::native == std::endian::little) {
+      std::memcpy(&word, at, sizeof word);
+      return word;
+    }
     for (unsigned i = 0; i < 8; ++i) {
       word |= std::to_integer<std::uint64_t>(at[i]) << (8 * i);
     }

@@ -11,7 +11,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "common/address.h"
@@ -44,12 +46,14 @@ class DigestHash {
   [[nodiscard]] std::uint64_t content(const HomeAddress& home_address, const Version& version,
                                       const CareOfAddress& care_of,
                                       std::span<const Prefix> prefixes) const {
-    std::array<std::byte, 42> head{};
-    Writer writer(head);
-    writer.bytes(std::as_bytes(std::span(home_address.address().octets)));
-    writer.u64(version.time.value);
-    writer.u16(version.change);
-    writer.bytes(std::as_bytes(std::span(care_of.address().octets)));
+    // Of every binding at every change: copies of known length, and no check of bounds.
+    std::array<std::byte, 42> head;
+    std::memcpy(&head[0], home_address.address().octets.data(), 16);
+    const std::uint64_t time = to_network(version.time.value);
+    std::memcpy(&head[16], &time, 8);
+    const std::uint16_t change = to_network(version.change);
+    std::memcpy(&head[24], &change, 2);
+    std::memcpy(&head[26], care_of.address().octets.data(), 16);
     std::uint64_t sum = hash_(head);
     // Each prefix by itself, so that their order does not matter.
     for (const Prefix& prefix : prefixes) {
@@ -64,6 +68,10 @@ class DigestHash {
   }
 
  private:
+  template <class T>
+  static T to_network(T value) {
+    return std::endian::native == std::endian::little ? std::byteswap(value) : value;
+  }
   static SipHash::Key make_key(std::span<const std::byte> key) {
     SipHash::Key result{};
     for (std::size_t i = 0; i < result.size() && i < key.size(); ++i) {

@@ -184,11 +184,13 @@ bool is_returned_copy(const Core& core, const wire::BindingCacheInformation& inf
 }
 
 // What came with it is kept and shown, and given back to the owner (R65).
-void supplement(Core& core, BindingSlot slot, const wire::BindingCacheInformation& information) {
-  if (information.aaa.empty() && information.vendor.empty()) {
-    core.supplements.erase(slot);
-  } else {
-    core.supplements[slot] = Supplement{information.aaa, information.vendor};
+void supplement(Core& core, const Binding& binding,
+                const wire::BindingCacheInformation& information) {
+  if (!information.aaa.empty() || !information.vendor.empty()) {
+    core.supplements[core.bindings.slot_of(binding)] =
+        Supplement{information.aaa, information.vendor};
+  } else if (!core.supplements.empty()) {
+    core.supplements.erase(core.bindings.slot_of(binding));
   }
 }
 
@@ -284,7 +286,8 @@ void drop_global(Core& core, Binding& binding, const Now& now, Effects& effects)
 // R69: to the new primary, from a former one too.
 void forward_over_link(Core& core, const Binding& binding, Effects& effects) {
   const PeerState& primary = core.members.of_rank(binding.version.member);
-  const auto former = core.formers.find(core.bindings.slot_of(binding));
+  const auto former =
+      core.formers.empty() ? core.formers.end() : core.formers.find(core.bindings.slot_of(binding));
   effects.add(forwarding::SetBinding{
       binding.home_address, forwarding::BindingKind::Global, core.config.locator->address(),
       primary.config->locator.address(), core.config.haha.link_mtu,
@@ -398,7 +401,7 @@ wire::SsStatus apply_information(Core& core, PeerState& peer,
   core.bindings.set_state(*binding, BindingState::Global);
   binding->care_of_address = information.care_of_address;
   binding->flags = information.flags;
-  if (!core.formers.contains(core.bindings.slot_of(*binding))) {
+  if (core.formers.empty() || !core.formers.contains(core.bindings.slot_of(*binding))) {
     binding->sequence = information.sequence;
   }
   binding->granted = information.lifetime;
@@ -413,7 +416,7 @@ wire::SsStatus apply_information(Core& core, PeerState& peer,
   }
   replace_prefixes(core, *binding, std::move(prefixes), effects);
   put_into_digest(core, *binding);
-  supplement(core, core.bindings.slot_of(*binding), information);
+  supplement(core, *binding, information);
   schedule(core, *binding);
   core.counters.count(ControlCounter::InformationApplied);
   // Said once: the peer's mobile network is somebody else's here (rulings §11).

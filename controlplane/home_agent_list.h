@@ -90,6 +90,8 @@ struct PeerState {
   std::deque<SyncDump> dumps;
   std::map<BindingSlot, Instant> refused;  // told again then (R99)
   std::uint32_t bindings_sent = 0;         // since the start, for `show`
+  Instant told_at{};                       // the last message with changes
+  Instant identifiers_at{};                // when all were in use: looked again then
 
   // ---- State synchronization: from the peer ----
   std::optional<SyncRequest> request;

@@ -1,6 +1,7 @@
 #include "controlplane/state_sync.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "controlplane/global_bindings.h"
@@ -26,8 +27,16 @@ constexpr Duration kRepeatPause = std::chrono::milliseconds(1);
 // With that many live updates on their way, the next one waits until its message is full or one of
 // them has arrived.
 constexpr std::size_t kBatchFrom = 32;
+// There are 65,535 Identifiers, and each is gone for a minute: a thousand messages in a second,
+// whatever they hold. While few are, a change is told at once; with so many, it waits so long for
+// others, unless they fill a message.
+constexpr std::size_t kGatherFrom = 4096;
+constexpr Duration kGather = std::chrono::milliseconds(20);
+constexpr Duration kExhaustedPause = std::chrono::seconds(1);
 // Answers that may wait for each other, per peer.
 constexpr std::size_t kMaxDumps = 64;
+// A backlog of more than that has grown while the peer was away.
+constexpr std::size_t kRecentChanges = 1024;
 // Rulings §2.
 constexpr Duration kFirstRequestTimeout = std::chrono::seconds(1);
 constexpr Duration kLongestRequestTimeout = std::chrono::seconds(16);
@@ -259,6 +268,39 @@ void fill_from_dump(Core& core, PeerState& peer, std::size_t limit, unsigned& sl
   }
 }
 
+// Whether changes are to be told now. If not, either an acknowledgement or a time is waited for.
+bool is_time_to_tell(Core& core, const PeerState& peer, std::size_t limit, const Now& now) {
+  if (peer.stream.backlog() * kInformation >= limit) {
+    return true;
+  }
+  if (peer.stream.outstanding() - peer.stream.outstanding_of_dump() >= kBatchFrom) {
+    return false;
+  }
+  const Instant gathered = peer.told_at + kGather;
+  if (peer.stream.identifiers_used() < kGatherFrom || now.instant >= gathered) {
+    return true;
+  }
+  if (peer.stream.backlog() != 0) {
+    core.work_at(gathered);
+  }
+  return false;
+}
+
+// False: what is to be said has to wait, for at most a minute.
+bool has_identifier(Core& core, PeerState& peer, const Now& now) {
+  if (peer.stream.has_identifier(now.instant)) {
+    return true;
+  }
+  if (peer.stream.backlog() != 0 || !peer.dumps.empty()) {
+    if (now.instant >= peer.identifiers_at) {
+      core.counters.count(ControlCounter::IdentifiersExhausted);
+      peer.identifiers_at = now.instant + kExhaustedPause;
+    }
+    core.work_at(peer.identifiers_at);
+  }
+  return false;
+}
+
 bool pump_peer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
   if (!peer.up || peer.not_member) {
     return false;
@@ -266,14 +308,13 @@ bool pump_peer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
   const std::size_t limit = max_message(core);
   unsigned slots = kSlotsPerPump;
   for (unsigned sent = 0; sent < kMessagesPerPump; ++sent) {
-    if (!peer.stream.has_room()) {
+    if (!peer.stream.has_room() || !has_identifier(core, peer, now)) {
       return false;
     }
-    const bool busy = peer.stream.outstanding() - peer.stream.outstanding_of_dump() >= kBatchFrom;
     Batch batch;
-    const bool full = peer.stream.backlog() * kInformation >= limit;
-    if (!busy || full) {
+    if (is_time_to_tell(core, peer, limit, now)) {
       fill_from_backlog(core, peer, limit, now, batch);
+      peer.told_at = batch.items.empty() ? peer.told_at : now.instant;
     }
     if (batch.items.empty() && !peer.dumps.empty() && may_answer(core, peer, now)) {
       fill_from_dump(core, peer, limit, slots, now, batch);
@@ -281,26 +322,10 @@ bool pump_peer(Core& core, PeerState& peer, const Now& now, Effects& effects) {
     if (batch.items.empty()) {
       return !peer.dumps.empty() && slots == 0;
     }
-    const std::size_t count = batch.items.size();
-    const std::vector<SyncItem> copy = batch.items;
-    const auto identifier = peer.stream.open(now.instant, std::move(batch.items), batch.dump);
-    if (!identifier) {
-      // Nothing is lost: what was to be said is marked again.
-      for (const SyncItem& item : copy) {
-        if (item.is_news()) {
-          peer.stream.mark(item.slot);
-        }
-      }
-      if (batch.dump) {
-        peer.dumps.front().cursor = 0;
-        peer.dumps.front().end_mark_sent = false;
-      }
-      core.counters.count(ControlCounter::IdentifiersExhausted);
-      core.work_at(now.instant + std::chrono::seconds(1));
-      return false;
-    }
-    send_reply(core, peer, *identifier, now, effects);
-    peer.bindings_sent += static_cast<std::uint32_t>(count);
+    peer.bindings_sent += static_cast<std::uint32_t>(batch.items.size());
+    const std::uint16_t identifier =
+        peer.stream.open(now.instant, std::move(batch.items), batch.dump);
+    send_reply(core, peer, identifier, now, effects);
     core.counters.count(ControlCounter::SyncRepliesSent);
   }
   return true;
@@ -375,6 +400,10 @@ void process_request(Core& core, PeerState& peer, const StateSynchronization& me
     core.counters.count(ControlCounter::SyncRequestsRefused);
     return;
   }
+  // All that is to be told is in the answer, too. What has changed just now still goes first.
+  if (selector->kind == SyncSelector::Kind::Everything && peer.stream.backlog() > kRecentChanges) {
+    peer.stream.forget_backlog();
+  }
   peer.dumps.push_back({*selector, message.identifier, 0, false});
 }
 
@@ -423,6 +452,8 @@ void process_reply(Core& core, PeerState& peer, const StateSynchronization& mess
     }
   }
   std::vector<wire::SsStatusOption> statuses;
+  statuses.reserve(message.bindings.size());
+  std::array<bool, 256> seen{};  // by the last byte: only then it may have been told already
   for (const wire::BindingCacheInformation& information : message.bindings) {
     SsStatus status = SsStatus::Success;
     if (information.home_address == HomeAddress{}) {
@@ -430,9 +461,9 @@ void process_reply(Core& core, PeerState& peer, const StateSynchronization& mess
     } else {
       status = apply_information(core, peer, information, now, effects);
     }
-    const auto told =
-        std::ranges::find(statuses, information.home_address, &wire::SsStatusOption::home_address);
-    if (told == statuses.end()) {
+    const bool maybe = std::exchange(seen[information.home_address.address().octets.back()], true);
+    if (!maybe || std::ranges::find(statuses, information.home_address,
+                                    &wire::SsStatusOption::home_address) == statuses.end()) {
       statuses.push_back({status, information.home_address});
     }
   }

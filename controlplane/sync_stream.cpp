@@ -31,6 +31,11 @@ std::optional<BindingSlot> SyncStream::take() {
   return slot;
 }
 
+void SyncStream::forget_backlog() {
+  order_.clear();
+  std::fill(marked_.begin(), marked_.end(), false);
+}
+
 std::optional<Instant> SyncStream::oldest() const {
   std::optional<Instant> oldest;
   for (const auto& [identifier, message] : outstanding_) {
@@ -39,15 +44,16 @@ std::optional<Instant> SyncStream::oldest() const {
   return oldest;
 }
 
-std::optional<std::uint16_t> SyncStream::open(Instant now, std::vector<SyncItem> items, bool dump) {
-  quarantined_.resize(kIdentifiers);
+bool SyncStream::has_identifier(Instant now) {
   while (!quarantine_.empty() && quarantine_.front().first <= now) {
     quarantined_[quarantine_.front().second] = false;
     quarantine_.pop_front();
   }
-  if (outstanding_.size() + quarantine_.size() >= kIdentifiers - 1) {
-    return std::nullopt;
-  }
+  return identifiers_used() < kIdentifiers - 1;
+}
+
+std::uint16_t SyncStream::open(Instant now, std::vector<SyncItem> items, bool dump) {
+  quarantined_.resize(kIdentifiers);
   std::uint16_t identifier = last_identifier_;
   do {
     identifier = static_cast<std::uint16_t>(identifier == 0xffff ? 1 : identifier + 1);

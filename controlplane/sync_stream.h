@@ -54,6 +54,8 @@ class SyncStream {
   void mark(BindingSlot slot);
   [[nodiscard]] std::optional<BindingSlot> take();
   [[nodiscard]] std::size_t backlog() const { return order_.size(); }
+  // It is all told in another way.
+  void forget_backlog();
 
   // ---- Outstanding messages ----
   [[nodiscard]] bool has_room() const { return outstanding_.size() < max_outstanding_; }
@@ -63,8 +65,14 @@ class SyncStream {
   [[nodiscard]] std::uint16_t last_identifier() const { return last_identifier_; }
   [[nodiscard]] std::optional<Instant> oldest() const;
 
-  // Gives the items an Identifier; nullopt when every one is outstanding or in quarantine.
-  std::optional<std::uint16_t> open(Instant now, std::vector<SyncItem> items, bool dump);
+  // Whether there is an Identifier that is neither outstanding nor in quarantine.
+  [[nodiscard]] bool has_identifier(Instant now);
+  // Outstanding or in quarantine, as of the last look.
+  [[nodiscard]] std::size_t identifiers_used() const {
+    return outstanding_.size() + quarantine_.size();
+  }
+  // Gives the items an Identifier; there must be one.
+  std::uint16_t open(Instant now, std::vector<SyncItem> items, bool dump);
 
   // What an acknowledgement did.
   struct Credit {

@@ -96,7 +96,8 @@ void Station::arrive(Arrival arrival) {
   const auto index = static_cast<std::size_t>(arrival.punt_class);
   if (!budgets_[index].take(arrival.at)) {
     ++losses_[index].budget;
-  } else if (ring_.size() >= forwarding::punt_limit(arrival.punt_class, kRing)) {
+  } else if (ring_.size() >=
+             forwarding::punt_limit(arrival.punt_class, config::DataPath{}.punt_ring)) {
     ++losses_[index].ring_full;
   } else {
     ring_.push_back(std::move(arrival));
@@ -171,9 +172,12 @@ void Station::round() {
         }
       });
   machine_.on_timer(now);
-  machine_.maintain();
   pause();
   hand_out();
+  look();
+  watch_.go();
+  machine_.maintain();
+  pause();
   longest_round_ = std::max(longest_round_, clock_ - begin);
 }
 

@@ -103,8 +103,6 @@ class Station {
   void forget_longest() { longest_round_ = longest_hello_wait_ = Duration::zero(); }
 
  private:
-  static constexpr std::size_t kRing = 1024;  // punt-ring
-
   [[nodiscard]] Now wall_now() const { return {clock_, start_.wall + (clock_ - start_.instant)}; }
   void pause();
   // What has come in, through a worker's budgets and its ring, into the queues.

@@ -110,7 +110,7 @@ StormFigures measure_storm(const StormSettings& settings) {
            [&] { return pair[0].agent().serving() && pair[1].agent().serving(); });
   pair[0].forget_longest();
   nodes.start(std::max(pair[0].now(), pair[1].now()));
-  pair.run(std::chrono::minutes(10), "a storm", [&] { return nodes.all_registered(); });
+  pair.run(std::chrono::hours(1), "a storm", [&] { return nodes.all_registered(); });
 
   StormFigures figures;
   figures.settings = settings;

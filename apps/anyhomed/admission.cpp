@@ -1,7 +1,10 @@
 #include "apps/anyhomed/admission.h"
 
 #include <memory>
+#include <new>
 #include <utility>
+
+#include <sys/mman.h>
 
 namespace anyhome {
 namespace {
@@ -9,12 +12,26 @@ namespace {
 // Of a packet that waits longer than the cache remembers: its metadata and a Binding Update.
 constexpr std::size_t kBytesAhead = 192;
 constexpr std::size_t kLine = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20U;
 
 }  // namespace
 
-Admission::Admission(std::uint32_t places)
-    : capacity_(places), blocks_(std::allocator<Block>().allocate(places), FreeBlocks{places}) {
-  links_.reserve(places);
+Admission::Admission(std::uint32_t places) : capacity_(places) {
+  const std::size_t bytes = std::size_t{places} * sizeof(Block);
+  const std::size_t page = bytes >= kHugePage ? kHugePage : kLine;
+  blocks_.reset(static_cast<Block*>(std::aligned_alloc(page, (bytes + page - 1) / page * page)));
+  if (blocks_ == nullptr) {
+    throw std::bad_alloc();
+  }
+  if (page == kHugePage) {
+    (void)madvise(blocks_.get(), bytes, MADV_HUGEPAGE);  // where there are none, small ones will do
+  }
+  // Touched now: a storm is no time for ten thousand page faults.
+  std::uninitialized_value_construct_n(blocks_.get(), places);
+  links_.resize(places);
+  for (std::uint32_t place = 0; place < places; ++place) {
+    links_[place].rest = place + 1 < places ? place + 1 : kNone;
+  }
 }
 
 Admission::Room Admission::make_room(std::size_t places, PuntClass newcomer) {
@@ -30,6 +47,9 @@ Admission::Room Admission::make_room(std::size_t places, PuntClass newcomer) {
       return {room.displaced + 1, false};
     }
     give_back(take_first(*longest));
+    if (longest->packets != 0) {
+      prefetch_for_writing(longest->first);  // the next one to go, if it goes on like this
+    }
     ++dropped_[static_cast<std::size_t>(longest - queues_.data())];
     ++room.displaced;
   }
@@ -51,16 +71,12 @@ Admission::Queue* Admission::longest_queue() {
 std::uint32_t Admission::take_places(std::size_t count) {
   std::uint32_t first = kNone;
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint32_t place = free_;
-    if (place != kNone) {
-      free_ = links_[place].rest;
-    } else {
-      place = begun_++;
-      links_.emplace_back();
-      std::construct_at(&blocks_[place]);
-    }
+    const std::uint32_t place = std::exchange(free_, links_[free_].rest);
     links_[place] = {kNone, first};
     first = place;
+  }
+  if (free_ != kNone) {
+    prefetch_for_writing(free_);
   }
   used_ += static_cast<std::uint32_t>(count);
   high_water_ = std::max(high_water_, used_);
@@ -105,6 +121,13 @@ void Admission::give_back(std::uint32_t first) {
     links_[place].rest = std::exchange(free_, place);
     --used_;
     place = rest;
+  }
+}
+
+void Admission::prefetch_for_writing(std::uint32_t place) const {
+  const auto* bytes = static_cast<const std::byte*>(static_cast<const void*>(&blocks_[place]));
+  for (std::size_t offset = 0; offset < kBytesAhead; offset += kLine) {
+    __builtin_prefetch(bytes + offset, 1);
   }
 }
 

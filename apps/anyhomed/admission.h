@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <vector>
@@ -132,7 +133,7 @@ class Admission {
   [[nodiscard]] std::uint32_t used() const { return used_; }
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
   [[nodiscard]] std::uint32_t high_water() const { return high_water_; }
-  // Of memory, when all places are taken; what was never used is not resident.
+  // Of memory, all of it resident from the start.
   [[nodiscard]] std::size_t bytes() const { return bytes_for(capacity_); }
   [[nodiscard]] static std::size_t bytes_for(std::uint32_t places) {
     return std::size_t{places} * (sizeof(Block) + sizeof(Link));
@@ -143,7 +144,7 @@ class Admission {
   struct Block {
     // Of a packet's first place.
     forwarding::PuntMetadata metadata;
-    std::uint32_t size;
+    std::uint32_t size = 0;
     std::array<std::byte, kDataBytes> data;
   };
   static_assert(sizeof(Block) == kPlaceBytes);
@@ -159,8 +160,7 @@ class Admission {
     std::uint32_t places = 0;
   };
   struct FreeBlocks {
-    std::uint32_t places = 0;
-    void operator()(Block* blocks) const { std::allocator<Block>().deallocate(blocks, places); }
+    void operator()(Block* blocks) const { std::free(blocks); }  // NOLINT: of aligned_alloc
   };
   struct Room {
     unsigned displaced = 0;
@@ -180,16 +180,16 @@ class Admission {
   std::uint32_t take_first(Queue& queue);
   unsigned take_turn(PuntClass punt_class, std::span<std::uint32_t> places);
   void give_back(std::uint32_t first);
+  // What the next packet will be written into.
+  void prefetch_for_writing(std::uint32_t place) const;
   [[nodiscard]] Queue* longest_queue();
   [[nodiscard]] Punted beginning(std::uint32_t first) const;
   [[nodiscard]] Punted whole(std::uint32_t first);
 
   std::uint32_t capacity_;
-  // Begun one by one, so that memory nobody has needed yet is not touched.
   std::unique_ptr<Block[], FreeBlocks> blocks_;
   std::vector<Link> links_;
-  std::uint32_t free_ = kNone;
-  std::uint32_t begun_ = 0;
+  std::uint32_t free_ = 0;
   std::uint32_t held_ = 0;
   std::uint32_t used_ = 0;
   std::uint32_t high_water_ = 0;

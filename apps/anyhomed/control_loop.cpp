@@ -114,6 +114,7 @@ bool ControlLoop::round(const Now& now) {
     effects_.clear();
     agent_.on_timer(now, effects_);
     executor_.run(now, effects_);
+    take_in();  // half a millisecond may have passed
   }
   executor_.retry_deferred();
   plane_.tables().maintain(kMaintenance);

@@ -27,11 +27,11 @@ void log_sizing(const config::Config& config, const DataPlane& plane) {
   log::info("queue name=control places={} bytes={}", places, queue);
   const std::size_t buffers = packets.bytes() + control.bytes();
   const std::size_t rings = plane.ring_places() * sizeof(void*);
-  // These two grow, as bindings come and in a storm; the rest is taken now, out of EAL's memory.
+  // Grows with the bindings; everything else is taken now, all but the queue out of EAL's memory.
   const std::size_t records = control::BindingCache::planned_bytes(config.home_agent.max_bindings);
   log::notice(
       "sizing max-bindings={} tables-bytes={} buffers-bytes={} rings-bytes={} "
-      "control-queue-bytes-when-full={} control-bytes-when-full={} total-bytes={} "
+      "control-queue-bytes={} control-bytes-when-full={} total-bytes={} "
       "bytes-per-binding={}",
       config.home_agent.max_bindings, tables, buffers, rings, queue, records,
       tables + buffers + rings + queue + records,

@@ -188,7 +188,7 @@ struct DataPath {
   unsigned receive_descriptors = 1024;
   unsigned transmit_descriptors = 1024;
   unsigned packet_buffers = 0;  // of the workers' pool; 0: derived from ports, queues and rings
-  unsigned punt_ring = 1024;    // packets
+  unsigned punt_ring = 4096;    // packets
   unsigned control_queue = 0;   // places of 256 bytes; 0: derived from max-bindings
   unsigned burst = 32;
   bool idle = false;  // workers sleep when there is nothing to do

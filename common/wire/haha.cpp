@@ -6,6 +6,9 @@ namespace anyhome::wire {
 namespace {
 
 constexpr std::size_t kCommonSize = 6;
+// In a message, with what belongs to it at least, and padding: how many to expect.
+constexpr std::size_t kInformationSize = 54;
+constexpr std::size_t kStatusSize = 22;
 constexpr std::uint8_t kHelloActive = 0x80;
 constexpr std::uint8_t kHelloRequest = 0x40;
 constexpr std::uint8_t kHelloGlobal = 0x20;
@@ -237,6 +240,11 @@ std::expected<StateSynchronization, SsError> parse_state_synchronization(ByteVie
   result.acknowledge = header->acknowledge;
   result.global = header->global;
   result.identifier = header->identifier;
+  if (result.type == SsType::Reply) {
+    result.bindings.reserve(message.size() / kInformationSize + 1);
+  } else if (result.type == SsType::Acknowledgement) {
+    result.statuses.reserve(message.size() / kStatusSize + 1);
+  }
   SsOptions options(result, points);
   // Figure 5: options start at offset 10, right behind the Identifier (A2).
   OptionWalker walker(message, kCommonSize + 4);

@@ -360,22 +360,161 @@ TEST_CASE("live updates go before a dump", "[sync][R74]") {
   CHECK(set.binding(1, home(7))->care_of_address == kNewCareOf);
 }
 
+TEST_CASE("a storm of registrations fills its messages, and leaves Identifiers for others",
+          "[sync][R59]") {
+  constexpr unsigned kNodes = 4000;
+  constexpr unsigned kRounds = 25;  // 100,000 changes in half a second
+  SetFixture set(2, true, [](unsigned, config::HomeAgent& config) { config.max_bindings = 5000; });
+  set.messages.clear();
+  std::size_t messages = 0;
+  std::size_t told = 0;
+  std::size_t fullest = 0;
+  for (unsigned round = 0; round < kRounds; ++round) {
+    for (unsigned i = 0; i < kNodes; ++i) {
+      UpdateSpec spec;
+      spec.home_address = home(i);
+      spec.sequence = static_cast<std::uint16_t>(round + 1);
+      spec.source = round % 2 == 0 ? kCareOf.address() : kNewCareOf.address();
+      REQUIRE(set.update(0, spec) == wire::BindingStatus::Accepted);
+      if (i % 200 == 0) {
+        set.run_for(1ms);
+        for (const SetMessage& message : set.messages) {
+          if (const auto sync = message.sync(SsType::Reply)) {
+            ++messages;
+            told += sync->bindings.size();
+            fullest = std::max(fullest, sync->bindings.size());
+          }
+        }
+        set.messages.clear();
+      }
+    }
+  }
+  set.run_for(21ms);  // nobody waits longer for others than that
+  for (unsigned i = 0; i < kNodes; ++i) {
+    const control::Binding* copy = set.binding(1, home(i));
+    REQUIRE(copy != nullptr);
+    REQUIRE(copy->sequence.value == kRounds);
+  }
+  CHECK(set.count(0, ControlCounter::IdentifiersExhausted) == 0);
+  CHECK(set.agent(0).peers()[0].stream.backlog() == 0);
+  // What is told at once as long as there are plenty, and full messages from then on.
+  INFO(told << " in " << messages);
+  CHECK(fullest >= 20);
+  CHECK(messages <= 4096 + (kNodes * kRounds - 4096) / 20);
+  CHECK(messages >= 4096);
+}
+
+TEST_CASE("a change that comes alone is told at once, also when Identifiers are scarce", "[sync]") {
+  SetFixture set(2, true, [](unsigned, config::HomeAgent& config) { config.max_bindings = 5000; });
+  std::uint16_t sequence = 0;
+  const auto move = [&] {
+    UpdateSpec spec;
+    spec.sequence = ++sequence;
+    spec.source = sequence % 2 == 0 ? kCareOf.address() : kNewCareOf.address();
+    REQUIRE(set.update(0, spec) == wire::BindingStatus::Accepted);
+  };
+  for (unsigned i = 0; i < 4200; ++i) {
+    move();
+  }
+  set.run_for(1s);
+  REQUIRE(set.agent(0).peers()[0].stream.identifiers_used() >= 4096);
+  move();
+  CHECK(set.binding(1, kHome)->sequence.value == sequence);
+  // The next one waits, but not long.
+  move();
+  CHECK(set.binding(1, kHome)->sequence.value == sequence - 1);
+  set.run_for(21ms);
+  CHECK(set.binding(1, kHome)->sequence.value == sequence);
+}
+
+TEST_CASE("a dump fills its messages and its window, and goes no further", "[sync][R74]") {
+  constexpr unsigned kWindow = 16;
+  constexpr std::size_t kPerMessage = (1460 - 18) / 64;  // rulings §4: link-mtu, and 64 for each
+  SetFixture set(2, true, [](unsigned, config::HomeAgent& config) {
+    config.max_bindings = 5000;
+    config.haha.max_outstanding = kWindow;
+  });
+  register_some(set, 0, 1500);
+  set.run_for(2s);
+  set.kill(1);
+  set.run_for(5s);
+  set.lose = [](const SetMessage& message) {
+    return message.from == 1 && message.sync(SsType::Acknowledgement);
+  };
+  set.messages.clear();
+  set.restart(1);
+  set.run_for(200ms);  // nothing is repeated yet
+  const auto& stream = set.agent(0).peers()[0].stream;
+  CHECK(stream.outstanding_of_dump() == kWindow);
+  std::size_t bindings = 0;
+  for (const SetMessage& message : set.messages) {
+    if (const auto sync = message.sync(SsType::Reply); sync && message.from == 0) {
+      CHECK(sync->bindings.size() == kPerMessage);
+      bindings += sync->bindings.size();
+    }
+  }
+  CHECK(bindings == kWindow * kPerMessage);  // in the first round trip
+  // With acknowledgements, all of it, in as many messages as it takes and one for the end.
+  set.lose = [](const SetMessage&) { return false; };
+  set.run_for(3s);
+  CHECK(set.agent(1).bindings().global() == 1500);
+  std::set<std::uint16_t> identifiers;
+  for (const SetMessage& message : set.messages) {
+    if (const auto sync = message.sync(SsType::Reply); sync && message.from == 0) {
+      identifiers.insert(sync->identifier);
+    }
+  }
+  CHECK(identifiers.size() == (1500 + kPerMessage - 1) / kPerMessage + 1);
+}
+
+TEST_CASE("a peer that comes for the first time is told of each binding once", "[sync][R74]") {
+  SetFixture set(2, false, [](unsigned, config::HomeAgent& config) {
+    config.max_bindings = 5000;
+    config.haha.min_links = 0;
+  });
+  set.kill(1);
+  set.restart(0);
+  set.run_for(15s);
+  register_some(set, 0, 1500);
+  UpdateSpec gone;
+  gone.home_address = home(3);
+  gone.sequence = 2;
+  gone.lifetime = 0;
+  set.update(0, gone);
+  REQUIRE(set.agent(0).peers()[0].stream.backlog() == 1500);
+  set.messages.clear();
+  set.restart(1);
+  set.run_for(3s);
+  CHECK(set.agent(1).bindings().global() == 1499);
+  CHECK(set.agent(1).serving());
+  std::size_t told = 0;
+  for (const SetMessage& message : set.messages) {
+    if (const auto sync = message.sync(SsType::Reply); sync && message.from == 0) {
+      told += sync->bindings.size();
+    }
+  }
+  CHECK(told == 1500 + 1);  // its end mark
+  CHECK(set.agent(0).peers()[0].stream.backlog() == 0);
+}
+
 TEST_CASE("Identifiers are not used again for a minute, and wrap past zero", "[sync][I8]") {
   control::SyncStream stream(65535);
   const Instant start{100s};
   std::set<std::uint16_t> seen;
   for (unsigned i = 0; i < 65535; ++i) {
-    const auto identifier = stream.open(start, {{kHome, 1, {}, false}}, false);
-    if (!identifier) {
+    if (!stream.has_identifier(start)) {
       break;
     }
-    CHECK_FALSE(*identifier == 0);
-    seen.insert(*identifier);
-    (void)stream.acknowledge(start, *identifier, kHome);
+    const std::uint16_t identifier = stream.open(start, {{kHome, 1, {}, false}}, false);
+    CHECK_FALSE(identifier == 0);
+    seen.insert(identifier);
+    (void)stream.acknowledge(start, identifier, kHome);
   }
   CHECK(seen.size() >= 65534);
-  CHECK_FALSE(stream.open(start + 59s, {{kHome, 1, {}, false}}, false));
-  CHECK(stream.open(start + 60s, {{kHome, 1, {}, false}}, false));
+  CHECK_FALSE(stream.has_identifier(start + 59s));
+  CHECK(stream.identifiers_used() >= 65534);
+  REQUIRE(stream.has_identifier(start + 60s));
+  CHECK(stream.open(start + 60s, {{kHome, 1, {}, false}}, false) != 0);
 }
 
 TEST_CASE("mobile network prefixes travel, replace each other, and have one owner",
