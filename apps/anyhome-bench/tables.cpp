@@ -232,7 +232,7 @@ std::string verdicts_section(const Record& record) {
   std::string below;
   for (const auto& [name, figure] : record.figures) {
     const auto target = target_of(name);
-    if (!target || name.ends_with("/rte-hash")) {
+    if (!target || is_alternative(name)) {
       continue;
     }
     const Verdict verdict = judge(name, figure, *target);

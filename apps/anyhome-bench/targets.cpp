@@ -28,6 +28,8 @@ const std::map<std::string, Target>& others() {
       // Times as many cycles, while 100,000 bindings a second come, change and go.
       {"churn/slowdown/100000", {1.15, {}}},
       {"churn/slowdown/1000000", {1.15, {}}},
+      {"churn/rate/100000", {295'000, {}}},
+      {"churn/rate/1000000", {295'000, {}}},
       // Times as much as one worker.
       {"workers/scaling/1000/2", {1.9, {}}},
       {"workers/scaling/1000000/2", {1.7, {}}},
@@ -89,6 +91,8 @@ std::optional<Target> target_of(const std::string& name) {
   }
   return row->second[static_cast<std::size_t>(at - kSizes.begin())];
 }
+
+bool is_alternative(std::string_view name) { return name.ends_with("/rte-hash"); }
 
 std::string_view name_of(Verdict verdict) {
   constexpr std::string_view kNames[] = {"goal", "must", "near", "missed", "not seen quiet"};

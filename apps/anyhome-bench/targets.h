@@ -17,6 +17,9 @@ struct Target {
 // Of the figure of that name, if it has one.
 std::optional<Target> target_of(const std::string& name);
 
+// Of the index that a home agent does not use by default, and which is there to be compared with.
+bool is_alternative(std::string_view name);
+
 // Cycles of the core in a tick of the time stamp counter where cycles per packet were demanded:
 // what computes takes more ticks on a core that does less in one.
 inline constexpr double kClockOfTargets = 1.40;
