@@ -1,5 +1,6 @@
 #include "apps/anyhome-bench/peers.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -31,19 +32,16 @@ constexpr std::array<Peer, 9> kPeers = {{
     {"DPDK l3fwd, longest prefix match, no tunnel", "from-mobile-node", 100'000, 76, 76, false},
 }};
 
-// Both spread, and so does what is left: by as much, which is a larger share of it.
+// Of quiet phases only: busy ones are not alike. Both spread, and so does what is left: by as much,
+// which is a larger share of it.
 Figure less(const Figure& all, const Figure& part) {
-  Figure left = all;
-  const auto subtract = [](std::optional<double>& from, const std::optional<double>& what) {
-    from = from && what ? std::optional(*from - *what) : std::nullopt;
-  };
-  subtract(left.quiet, part.quiet);
-  subtract(left.best, part.best);
-  subtract(left.busy, part.busy);
-  subtract(left.busy_best, part.busy_best);
-  if (left.value() && *left.value() > 0) {
-    left.spread = (all.spread * all.value().value_or(0) + part.spread * part.value().value_or(0)) /
-                  *left.value();
+  Figure left;
+  left.quiet_phases = std::min(all.quiet_phases, part.quiet_phases);
+  left.busy_phases = std::min(all.busy_phases, part.busy_phases);
+  if (all.quiet && part.quiet) {
+    left.quiet = *all.quiet - *part.quiet;
+    left.spread =
+        (all.spread * *all.quiet + part.spread * *part.quiet) / std::max(*left.quiet, 1.0);
   }
   return left;
 }

@@ -102,11 +102,13 @@ class Load(unittest.TestCase):
             file = pathlib.Path(directory) / "control.json"
             file.write_text(json.dumps({"figures": {
                 "control/rate": {"unit": "per second", "quiet": 5},
+                "churn/still": {"unit": "cycles", "quiet": 7, "quiet_phases": 3},
                 "control/bytes-per-binding": {"unit": "bytes", "quiet": 6}}}), encoding="utf-8")
             command().measured_beside_others(file)
             figures = json.loads(file.read_text(encoding="utf-8"))["figures"]
         self.assertEqual(figures["control/rate"], {"unit": "per second", "busy": 5})
         self.assertEqual(figures["control/bytes-per-binding"]["quiet"], 6)
+        self.assertEqual(figures["churn/still"]["quiet"], 7)
 
     def test_what_is_idle_is_not_busy(self):
         # user nice system idle iowait irq softirq steal guest

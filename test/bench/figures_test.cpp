@@ -291,6 +291,8 @@ TEST_CASE("tables show targets beside figures, and ratios to references", "[benc
   record.figures["path/to-mobile-node/1000/chained"] = quiet(64);
   record.figures["path/to-mobile-node/1000000/chained"] = busy(640);
   record.figures["reference/exact-match/1000"] = quiet(32);
+  record.figures["reference/lpm/1000"] = busy(32);  // says nothing beside a quiet figure
+  record.figures["reference/lpm/1000000"] = busy(64);
   record.figures["unmodified/testpmd-macswap/ring"] = quiet(8);
   record.figures["churn/rate/100000"] = single(300000, "changes/s", Better::More);
   record.figures["instructions/to-mobile-node/chained"] = single(469, "instructions");
@@ -307,6 +309,7 @@ TEST_CASE("tables show targets beside figures, and ratios to references", "[benc
   CHECK(path.find(" 469 ") != std::string::npos);
   CHECK(path.ends_with("75 / 60  must, 7 % from goal"));
   CHECK(line_with("1000000 to-mobile-node").ends_with("not seen quiet"));
+  CHECK(line_with("1000000 to-mobile-node").find(" 10.00 ") != std::string::npos);
   CHECK(tables.find("churn/rate/100000") != std::string::npos);
   CHECK(tables.find("-6.2 %") != std::string::npos);
   CHECK(tables.find("note: something is missing") != std::string::npos);
