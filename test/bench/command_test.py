@@ -172,6 +172,12 @@ class Stages(unittest.TestCase):
         self.assertEqual(found["stage-cycles/miss/io"]["quiet"], 20)
         self.assertNotIn("stage-cycles/to-haha-link/encapsulate", found)
 
+    def test_what_was_met_by_chance_is_left_out(self):
+        record = {"figures": {"stage-cycles/miss/total": {"quiet": 80.0}},
+                  "profile": {"miss": {"/top/anyhome-bench 0x1000": 997, "/top/anyhome-bench 0x3000": 3}}}
+        found = stages.figures(record, lambda file, offsets: stages.parse_addresses(ADDRESSES))
+        self.assertNotIn("stage-cycles/miss/io", found)
+
 
 DOCUMENT = """\
 before
