@@ -110,6 +110,15 @@ class Load(unittest.TestCase):
         self.assertEqual(figures["control/bytes-per-binding"]["quiet"], 6)
         self.assertEqual(figures["churn/still"]["quiet"], 7)
 
+    def test_who_wants_processors(self):
+        stat = "12 (a (b) c) R 1 1 1 0 -1 4194560 0 0 0 0 30 20 0 0 20 0 1 0"
+        self.assertEqual(load.described(stat), ("a (b) c", True, 50 / load.TICK))
+        first = {1: ("cc1plus", True, 5.0), 2: ("pktgen", False, 5.0), 3: ("sshd", True, 1.0),
+                 4: ("idle", False, 9.0)}
+        last = {7: ("cc1plus", True, 0.0), 2: ("pktgen", False, 5.2), 3: ("sshd", False, 1.0),
+                4: ("idle", False, 9.0)}
+        self.assertEqual(load.wanting([first, last], 0.25), ["cc1plus", "pktgen"])
+
     def test_what_is_idle_is_not_busy(self):
         # user nice system idle iowait irq softirq steal guest
         text = "cpu  100 20 30 999 999 4 6 999 999\ncpu0 1 1 1 1 1 1 1 1 1\n"
