@@ -216,10 +216,23 @@ TEST_CASE("what moves less than it spreads is noise", "[bench]") {
   CHECK(compare(small, quiet(100, 0.04), quiet(106, 0.04)) == Change::WithinNoise);
   CHECK(compare(large, quiet(100), quiet(111)) == Change::WithinNoise);
   CHECK(compare(large, quiet(100), quiet(113)) == Change::Worse);
-  // Quiet against busy says nothing; busy against busy does.
-  CHECK(compare(small, quiet(100), busy(200)) == Change::WithinNoise);
-  CHECK(compare(small, busy(100), busy(200)) == Change::Worse);
+  // How busy a core was says nothing about us.
+  CHECK(compare(small, quiet(100), busy(200)) == Change::NotSeenQuiet);
+  CHECK(compare(small, busy(100), busy(200)) == Change::NotSeenQuiet);
 
+  SECTION("few phases do not show how they spread") {
+    Figure few = quiet(110);
+    few.quiet_phases = 3;
+    CHECK(compare(small, quiet(100), few) == Change::WithinNoise);
+    few.quiet_phases = 4;
+    CHECK(compare(small, quiet(100), few) == Change::Worse);
+  }
+  SECTION("a cycle of a stage is noise") {
+    const auto stage = [](double value) { return single(value, "cycles"); };
+    CHECK(compare("stage-cycles/miss/io", stage(2), stage(2.9)) == Change::WithinNoise);
+    CHECK(compare("stage-cycles/miss/io", stage(2), stage(3.1)) == Change::Worse);
+    CHECK(compare("stage-cycles/miss/io", stage(20), stage(23.1)) == Change::Worse);
+  }
   SECTION("what was measured once is noisier") {
     const Figure rate = single(100, "changes/s", Better::More);
     CHECK(compare("control/x", rate, single(112, "changes/s", Better::More)) ==
@@ -358,7 +371,8 @@ TEST_CASE("a comparison says which figures have changed", "[bench]") {
   const std::string text = as_comparison(before, now);
   CHECK(text.find("+50.0%     5.0%  slower") != std::string::npos);
   CHECK(text.find("within noise") != std::string::npos);
-  CHECK(text.find("not comparable") != std::string::npos);
-  CHECK(text.ends_with("0 faster or better, 1 slower or worse, 1 within noise\n"));
+  CHECK(text.ends_with(
+      "0 faster or better, 1 slower or worse, 1 within noise, 1 not seen quiet in both "
+      "runs\n"));
   CHECK(text.find("path/new") == std::string::npos);
 }
