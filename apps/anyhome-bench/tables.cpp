@@ -340,8 +340,16 @@ std::string as_comparison(const Record& before, const Record& now) {
     }
     return "not seen quiet in both runs";
   };
-  std::string out = fmt::format("{:<52} {:>10} {:>10} {:>8} {:>8}\n", "figure", "before", "now",
-                                "change", "noise");
+  std::string out;
+  for (const char* const key : {"processor", "pages", "compiled", "measured"}) {
+    const auto old = before.machine.find(key);
+    const auto other = now.machine.find(key);
+    if (old != before.machine.end() && other != now.machine.end() && old->second != other->second) {
+      out += fmt::format("not the same: {}: {}; now {}\n", key, old->second, other->second);
+    }
+  }
+  out += fmt::format("{:<52} {:>10} {:>10} {:>8} {:>8}\n", "figure", "before", "now", "change",
+                     "noise");
   std::array<int, 4> counts{};
   for (const auto& [name, figure] : now.figures) {
     const auto at = before.figures.find(name);

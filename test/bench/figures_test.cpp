@@ -368,7 +368,10 @@ TEST_CASE("a comparison says which figures have changed", "[bench]") {
   before.figures["path/to-haha-link/1000/chained"] = busy(60);
   now.figures["path/to-haha-link/1000/chained"] = quiet(60);
   now.figures["path/new/1000/chained"] = quiet(1);
+  before.machine = {{"processor", "of one kind"}, {"pages", "2 MiB"}, {"date", "then"}};
+  now.machine = {{"processor", "of another"}, {"pages", "2 MiB"}, {"date", "now"}};
   const std::string text = as_comparison(before, now);
+  CHECK(text.starts_with("not the same: processor: of one kind; now of another\nfigure "));
   CHECK(text.find("+50.0%     5.0%  slower") != std::string::npos);
   CHECK(text.find("within noise") != std::string::npos);
   CHECK(text.ends_with(
