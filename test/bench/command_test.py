@@ -61,6 +61,12 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(command().main(["--bindings", "x", "--fast"]), 2)
         self.assertEqual(len(said.getvalue().splitlines()), 2)
 
+    def test_what_is_not_built_is_named(self):
+        with tempfile.TemporaryDirectory() as directory, \
+                contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(command().main(["--no-build", "--build", directory]), 1)
+        self.assertIn("anyhome-bench, anyhomed", said.getvalue())
+
     def test_help_names_every_option_and_part(self):
         with contextlib.redirect_stdout(io.StringIO()) as said:
             self.assertEqual(command().main(["--help"]), 0)
