@@ -270,6 +270,16 @@ void measure_churn_of(const Plan& plan, std::uint32_t size, Record& record) {
              "changes/s", Better::More);
 }
 
+// Two, twice as many, and so on, and all that there may be.
+std::vector<unsigned> worker_counts(std::size_t most) {
+  std::vector<unsigned> counts;
+  for (unsigned count = 2; count < most; count *= 2) {
+    counts.push_back(count);
+  }
+  counts.push_back(static_cast<unsigned>(most));
+  return counts;
+}
+
 // Of the sizes that are wanted those that tell most, or all of them if there is none.
 std::vector<std::uint32_t> sizes_of(const Plan& plan,
                                     std::initializer_list<std::uint32_t> telling) {
@@ -296,7 +306,7 @@ void measure_workers(const Plan& plan, Record& record) {
     return;
   }
   for (const std::uint32_t size : sizes_of(plan, {1000, 1'000'000})) {
-    for (unsigned workers = 2; workers <= OtherCore::all().size() + 1; ++workers) {
+    for (const unsigned workers : worker_counts(OtherCore::all().size() + 1)) {
       unless_memory_lacks("workers", record,
                           [&] { measure_own_flows(plan, size, workers, record); });
     }

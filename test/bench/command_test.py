@@ -240,6 +240,20 @@ class Documents(unittest.TestCase):
             self.assertIn("\n```\nnew\n```\n", document.read_text(encoding="utf-8"))
 
 
+class Lcores(unittest.TestCase):
+    def test_they_float_unless_the_kernel_would_not_move_them(self):
+        self.assertEqual(daemon.lcores(2, [0, 1], set()), "0@(0,1),1@(0,1)")
+        self.assertEqual(daemon.lcores(3, [0, 1], {0, 1}), "0@(0,1),1@(0,1),2@(0,1)")
+        self.assertEqual(daemon.lcores(2, [2, 3, 4], {2, 3, 4, 5}), "0@2,1@3")
+
+    def test_isolated_processors_are_read_as_ranges(self):
+        with tempfile.NamedTemporaryFile("w+", encoding="ascii") as file:
+            file.write("1-3,7\n")
+            file.flush()
+            self.assertEqual(daemon.isolated(file.name), {1, 2, 3, 7})
+        self.assertEqual(daemon.isolated("/nonexistent"), set())
+
+
 class Windows(unittest.TestCase):
     """Samples of other programs."""
 
