@@ -4,6 +4,8 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <initializer_list>
+#include <iterator>
 #include <memory>
 
 #include <fmt/format.h>
@@ -279,6 +281,26 @@ void measure_churn_of(const Plan& plan, std::uint32_t size, Record& record) {
              "changes/s", Better::More);
 }
 
+// Two, twice as many, and so on, and all that there may be.
+std::vector<unsigned> worker_counts(std::size_t most) {
+  std::vector<unsigned> counts;
+  for (unsigned count = 2; count < most; count *= 2) {
+    counts.push_back(count);
+  }
+  counts.push_back(static_cast<unsigned>(most));
+  return counts;
+}
+
+// Of the sizes that are wanted those that tell most, or all of them if there is none.
+std::vector<std::uint32_t> sizes_of(const Plan& plan,
+                                    std::initializer_list<std::uint32_t> telling) {
+  std::vector<std::uint32_t> sizes;
+  std::ranges::copy_if(plan.sizes, std::back_inserter(sizes), [&](std::uint32_t size) {
+    return std::ranges::find(telling, size) != telling.end();
+  });
+  return sizes.empty() ? plan.sizes : sizes;
+}
+
 template <class Measure>
 void unless_memory_lacks(std::string_view what, Record& record, Measure measure) {
   try {
@@ -294,12 +316,10 @@ void measure_workers(const Plan& plan, Record& record) {
   if (!has_second_core("workers", record)) {
     return;
   }
-  for (const std::uint32_t size : {1000U, 1'000'000U}) {
-    if (std::ranges::find(plan.sizes, size) != plan.sizes.end()) {
-      for (unsigned workers = 2; workers <= OtherCore::all().size() + 1; ++workers) {
-        unless_memory_lacks("workers", record,
-                            [&] { measure_own_flows(plan, size, workers, record); });
-      }
+  for (const std::uint32_t size : sizes_of(plan, {1000, 1'000'000})) {
+    for (const unsigned workers : worker_counts(OtherCore::all().size() + 1)) {
+      unless_memory_lacks("workers", record,
+                          [&] { measure_own_flows(plan, size, workers, record); });
     }
   }
   unless_memory_lacks("workers", record, [&] { measure_one_link(plan, record); });
@@ -309,10 +329,8 @@ void measure_churn(const Plan& plan, Record& record) {
   if (!has_second_core("churn", record)) {
     return;
   }
-  for (const std::uint32_t size : {100'000U, 1'000'000U}) {
-    if (std::ranges::find(plan.sizes, size) != plan.sizes.end()) {
-      unless_memory_lacks("churn", record, [&] { measure_churn_of(plan, size, record); });
-    }
+  for (const std::uint32_t size : sizes_of(plan, {100'000, 1'000'000})) {
+    unless_memory_lacks("churn", record, [&] { measure_churn_of(plan, size, record); });
   }
 }
 

@@ -53,7 +53,8 @@ std::string ratio_text(const Record& record, const Figure& figure, const std::st
     return "-";
   }
   const Figure times = ratio(figure, at->second, Better::Less);
-  return times.value() ? fmt::format("{:.2f}", *times.value()) : "-";
+  const auto& value = figure.quiet ? times.quiet : times.busy;
+  return value ? fmt::format("{:.2f}", *value) : "-";
 }
 
 }  // namespace anyhome::bench

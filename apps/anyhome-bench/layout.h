@@ -17,7 +17,8 @@ std::string target_text(const Target& target);
 std::string verdict_text(const std::string& name, const Figure& figure, const Target& target);
 // Both, with room between them, or nothing of what has no target.
 std::string judged_text(const std::string& name, const Figure& figure);
-// How many times the reference, in the quiet state or, where that was not seen, in the busy one.
+// How many times the reference, in the quiet state or, of what was not seen in that, in the busy
+// one; never across.
 std::string ratio_text(const Record& record, const Figure& figure, const std::string& reference);
 
 }  // namespace anyhome::bench

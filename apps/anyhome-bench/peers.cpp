@@ -1,9 +1,11 @@
 #include "apps/anyhome-bench/peers.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
+#include "apps/anyhome-bench/layout.h"
 #include "apps/anyhome-bench/targets.h"
 
 namespace anyhome::bench {
@@ -30,19 +32,16 @@ constexpr std::array<Peer, 9> kPeers = {{
     {"DPDK l3fwd, longest prefix match, no tunnel", "from-mobile-node", 100'000, 76, 76, false},
 }};
 
-// Both spread, and so does what is left: by as much, which is a larger share of it.
+// Of quiet phases only: busy ones are not alike. Both spread, and so does what is left: by as much,
+// which is a larger share of it.
 Figure less(const Figure& all, const Figure& part) {
-  Figure left = all;
-  const auto subtract = [](std::optional<double>& from, const std::optional<double>& what) {
-    from = from && what ? std::optional(*from - *what) : std::nullopt;
-  };
-  subtract(left.quiet, part.quiet);
-  subtract(left.best, part.best);
-  subtract(left.busy, part.busy);
-  subtract(left.busy_best, part.busy_best);
-  if (left.value() && *left.value() > 0) {
-    left.spread = (all.spread * all.value().value_or(0) + part.spread * part.value().value_or(0)) /
-                  *left.value();
+  Figure left;
+  left.quiet_phases = std::min(all.quiet_phases, part.quiet_phases);
+  left.busy_phases = std::min(all.busy_phases, part.busy_phases);
+  if (all.quiet && part.quiet) {
+    left.quiet = *all.quiet - *part.quiet;
+    left.spread =
+        (all.spread * *all.quiet + part.spread * *part.quiet) / std::max(*left.quiet, 1.0);
   }
   return left;
 }
@@ -59,7 +58,7 @@ void add_derived(Record& record) {
         added["unmodified/anyhomed-less-macswap/" + parts[2]] = less(figure, device->second);
       }
     }
-    if (parts[0] != "path" || parts.size() != 4) {
+    if (parts[0] != "path" || parts.size() != 4 || is_alternative(name)) {
       continue;
     }
     const auto exact = record.figures.find("reference/exact-match/" + parts[2]);
@@ -84,27 +83,20 @@ std::string peers_table(const Record& record) {
   for (const Peer& peer : kPeers) {
     const std::string start = fmt::format("path/{}/{}/", peer.path, peer.size);
     for (const auto& [name, figure] : record.figures) {
-      if (!name.starts_with(start)) {
+      if (!name.starts_with(start) || is_alternative(name)) {
         continue;
       }
       const std::string theirs = peer.least == peer.most
                                      ? fmt::format("{:.0f}", peer.least)
                                      : fmt::format("{:.0f}-{:.0f}", peer.least, peer.most);
-      out += fmt::format("{:>9}  {:<44} {:>9}  {:<17} {:<9} ", peer.size, peer.what, theirs,
-                         peer.path, split_name(name)[3]);
-      if (!figure.quiet) {
-        out += fmt::format("{:>6}\n", "not seen quiet");
-        continue;
-      }
-      out += fmt::format("{:>6.0f} {:>6.1f}x", *figure.quiet, peer.least / *figure.quiet);
-      const auto ratio_at = record.figures.find("to-vpp/" + name.substr(5));
-      const auto target = peer.vpp ? target_of("to-vpp/" + name.substr(5)) : std::nullopt;
-      if (target && ratio_at != record.figures.end()) {
-        out += fmt::format("   {}{}  {}", target->must,
-                           target->goal ? fmt::format(" / {}", *target->goal) : "",
-                           name_of(judge(ratio_at->first, ratio_at->second, *target)));
-      }
-      out += '\n';
+      const std::string ratio_name = "to-vpp/" + name.substr(5);
+      std::string line =
+          fmt::format("{:>9}  {:<44} {:>9}  {:<17} {:>6} {:>6} {}", peer.size, peer.what, theirs,
+                      peer.path, number_text(figure.quiet),
+                      figure.quiet ? fmt::format("{:.1f}", peer.least / *figure.quiet) : "-",
+                      peer.vpp ? judged_text(ratio_name, record.figures.at(ratio_name)) : "");
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + '\n';
     }
   }
   if (out.empty()) {
@@ -113,9 +105,8 @@ std::string peers_table(const Record& record) {
   return fmt::format(
              "Cycles per packet of others as once recorded without a neighbour, on {}.\n"
              "On another processor the ratio is an indication only.\n\n"
-             "{:>9}  {:<44} {:>9}  {:<17} {:<9} {:>6} {:>7}   {}\n",
-             kPeersMachine, "size", "who", "theirs", "our path", "index", "ours", "ratio",
-             "must / goal") +
+             "{:>9}  {:<44} {:>9}  {:<17} {:>6} {:>6} {:>17}\n",
+             kPeersMachine, "size", "who", "theirs", "our path", "ours", "ratio", "must / goal") +
          out;
 }
 

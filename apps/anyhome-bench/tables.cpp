@@ -232,7 +232,7 @@ std::string verdicts_section(const Record& record) {
   std::string below;
   for (const auto& [name, figure] : record.figures) {
     const auto target = target_of(name);
-    if (!target || name.ends_with("/rte-hash")) {
+    if (!target || is_alternative(name)) {
       continue;
     }
     const Verdict verdict = judge(name, figure, *target);
@@ -327,41 +327,53 @@ std::string as_csv(const Record& record) {
 }
 
 std::string as_comparison(const Record& before, const Record& now) {
-  std::string out = fmt::format("{:<52} {:>10} {:>10} {:>8} {:>8}\n", "figure", "before", "now",
-                                "change", "noise");
-  int better = 0;
-  int worse = 0;
-  int same = 0;
+  const auto name_of = [](Change change, bool time) {
+    switch (change) {
+      case Change::Better:
+        return time ? "faster" : "better";
+      case Change::Worse:
+        return time ? "slower" : "worse";
+      case Change::WithinNoise:
+        return "within noise";
+      case Change::NotSeenQuiet:
+        break;
+    }
+    return "not seen quiet in both runs";
+  };
+  std::string out;
+  for (const char* const key : {"processor", "pages", "compiled", "measured"}) {
+    const auto old = before.machine.find(key);
+    const auto other = now.machine.find(key);
+    if (old != before.machine.end() && other != now.machine.end() && old->second != other->second) {
+      out += fmt::format("not the same: {}: {}; now {}\n", key, old->second, other->second);
+    }
+  }
+  out += fmt::format("{:<52} {:>10} {:>10} {:>8} {:>8}\n", "figure", "before", "now", "change",
+                     "noise");
+  std::array<int, 4> counts{};
   for (const auto& [name, figure] : now.figures) {
     const auto at = before.figures.find(name);
     if (at == before.figures.end()) {
       continue;
     }
     const Figure& old = at->second;
-    const bool quiet = old.quiet && figure.quiet;
-    const auto old_value = quiet ? old.quiet : old.busy;
-    const auto new_value = quiet ? figure.quiet : figure.busy;
-    if (!old_value || !new_value) {
-      out += fmt::format(
-          "{:<52} {:>10} {:>10}  not comparable: one run was quiet, the other was not\n", name,
-          number_text(old.value()), number_text(figure.value()));
-      continue;
-    }
     const Change change = compare(name, old, figure);
+    ++counts[static_cast<std::size_t>(change)];
+    const bool judged = change != Change::NotSeenQuiet;
     const bool time = figure.better == Better::Less && figure.unit == "cycles";
-    (change == Change::Better ? better : change == Change::Worse ? worse : same) += 1;
-    out += fmt::format(
-        "{:<52} {:>10} {:>10} {:>8} {:>8}  {}{}\n", name, number_text(old_value),
-        number_text(new_value),
-        *old_value == 0 ? "-" : fmt::format("{:+.1f}%", (*new_value / *old_value - 1) * 100),
-        fmt::format("{:.1f}%", noise_of(name, old, figure) * 100),
-        change == Change::WithinNoise ? "within noise"
-        : change == Change::Better    ? (time ? "faster" : "better")
-                                      : (time ? "slower" : "worse"),
-        quiet || !figure.phased() ? "" : ", both busy");
+    out += fmt::format("{:<52} {:>10} {:>10} {:>8} {:>8}  {}\n", name,
+                       number_text(judged ? old.quiet : old.value()),
+                       number_text(judged ? figure.quiet : figure.value()),
+                       !judged || *old.quiet == 0
+                           ? "-"
+                           : fmt::format("{:+.1f}%", (*figure.quiet / *old.quiet - 1) * 100),
+                       judged ? fmt::format("{:.1f}%", noise_of(name, old, figure) * 100) : "-",
+                       name_of(change, time));
   }
-  return out + fmt::format("{} faster or better, {} slower or worse, {} within noise\n", better,
-                           worse, same);
+  return out + fmt::format(
+                   "{} faster or better, {} slower or worse, {} within noise, {} not seen quiet in "
+                   "both runs\n",
+                   counts[0], counts[1], counts[2], counts[3]);
 }
 
 }  // namespace anyhome::bench

@@ -28,6 +28,8 @@ const std::map<std::string, Target>& others() {
       // Times as many cycles, while 100,000 bindings a second come, change and go.
       {"churn/slowdown/100000", {1.15, {}}},
       {"churn/slowdown/1000000", {1.15, {}}},
+      {"churn/rate/100000", {295'000, {}}},
+      {"churn/rate/1000000", {295'000, {}}},
       // Times as much as one worker.
       {"workers/scaling/1000/2", {1.9, {}}},
       {"workers/scaling/1000000/2", {1.7, {}}},
@@ -90,6 +92,8 @@ std::optional<Target> target_of(const std::string& name) {
   return row->second[static_cast<std::size_t>(at - kSizes.begin())];
 }
 
+bool is_alternative(std::string_view name) { return name.ends_with("/rte-hash"); }
+
 std::string_view name_of(Verdict verdict) {
   constexpr std::string_view kNames[] = {"goal", "must", "near", "missed", "not seen quiet"};
   return kNames[static_cast<std::size_t>(verdict)];
@@ -114,22 +118,25 @@ Verdict judge(const std::string& name, const Figure& figure, const Target& targe
 }
 
 double noise_of(const std::string& name, const Figure& before, const Figure& now) {
-  const bool counted = now.unit == "instructions" || now.unit == "bytes";
-  const bool once = !before.phased() && !now.phased();
-  const double floor = counted ? 0.005 : once ? 0.15 : size_in(name) < 100'000 ? 0.05 : 0.12;
-  return std::max(floor, before.spread + now.spread);
+  if (now.unit == "instructions" || now.unit == "bytes") {
+    return 0.005;
+  }
+  // So few show no spread that could be relied upon.
+  constexpr unsigned kEnough = 4;
+  const bool few = before.quiet_phases < kEnough || now.quiet_phases < kEnough;
+  const double floor = few ? 0.15 : size_in(name) < 100'000 ? 0.05 : 0.12;
+  // A stage has so many samples that a cycle is one or two of a hundred.
+  const bool sampled = name.starts_with("stage-cycles/") && !now.phased();
+  const double cycle = sampled && before.quiet ? 1 / std::max(*before.quiet, 1.0) : 0;
+  return std::max({floor, cycle, before.spread + now.spread});
 }
 
 Change compare(const std::string& name, const Figure& before, const Figure& now) {
-  // The quiet are compared with the quiet, if both were.
-  const bool alike = before.quiet.has_value() && now.quiet.has_value();
-  const auto old_value = alike ? before.quiet : before.busy;
-  const auto new_value = alike ? now.quiet : now.busy;
-  if (!old_value || !new_value) {
-    return Change::WithinNoise;
+  if (!before.quiet || !now.quiet) {
+    return Change::NotSeenQuiet;
   }
-  const double moved = *new_value - *old_value;
-  if (std::abs(moved) <= std::abs(*old_value) * noise_of(name, before, now)) {
+  const double moved = *now.quiet - *before.quiet;
+  if (std::abs(moved) <= std::abs(*before.quiet) * noise_of(name, before, now)) {
     return Change::WithinNoise;
   }
   return (moved < 0) == (now.better == Better::Less) ? Change::Better : Change::Worse;

@@ -33,9 +33,27 @@ def processors():
     return sorted(os.sched_getaffinity(0))
 
 
-def lcores(count):
-    """`count` lcores that float over all processors there are."""
-    which = ",".join(map(str, processors()))
+def isolated(path="/sys/devices/system/cpu/isolated"):
+    """Processors between which the kernel moves nobody (isolcpus)."""
+    try:
+        text = pathlib.Path(path).read_text(encoding="ascii").strip()
+    except OSError:
+        return set()
+    found = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+def lcores(count, own=None, alone=None):
+    """`count` lcores that float over all processors there are; each at one of its own where the kernel
+    would leave all of them on the first."""
+    own = processors() if own is None else own
+    alone = isolated() if alone is None else alone
+    if len(own) >= count and alone & set(own):
+        return ",".join(f"{lcore}@{own[lcore]}" for lcore in range(count))
+    which = ",".join(map(str, own))
     return ",".join(f"{lcore}@({which})" for lcore in range(count))
 
 

@@ -24,28 +24,45 @@ def own_seconds():
     return total
 
 
-def running():
-    """{number: name} of all that run or wait for a processor."""
+def processes():
+    """{number: (name, runs or waits for a processor, seconds of processors it has had)} of the others."""
     found = {}
     for directory in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             stat = (directory / "stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue  # has just ended
-        name, rest = stat[stat.index("(") + 1:].rsplit(")", 1)
-        if rest.split()[0] == "R" and int(directory.name) != os.getpid():
-            found[int(directory.name)] = name
+        if int(directory.name) != os.getpid():
+            found[int(directory.name)] = described(stat)
     return found
 
 
-def names_at_start(samples=6, apart=0.03):
-    """Of who wants a processor before anything of ours runs, often enough to be no chance."""
-    seen = {}
-    for _ in range(samples):
-        for name in set(running().values()):
-            seen[name] = seen.get(name, 0) + 1
+def described(stat):
+    """Of a line of /proc/PID/stat; names may contain anything."""
+    name, rest = stat[stat.index("(") + 1:].rsplit(")", 1)
+    fields = rest.split()
+    return name, fields[0] == "R", (int(fields[11]) + int(fields[12])) / TICK
+
+
+def wanting(samples, seconds):
+    """Names of those who wanted a processor in more than one of the samples, or had a share of one."""
+    times, names = {}, set()
+    for sample in samples:
+        for name in {name for name, runs, _ in sample.values() if runs}:
+            times[name] = times.get(name, 0) + 1
+    for number, (name, _, had) in samples[-1].items():
+        if number in samples[0] and had - samples[0][number][2] >= ENOUGH * seconds:
+            names.add(name)
+    return sorted(names | {name for name, count in times.items() if count > 1})
+
+
+def names_at_start(samples=6, apart=0.05):
+    """Of who wants a processor before anything of ours runs."""
+    taken = [processes()]
+    for _ in range(samples - 1):
         time.sleep(apart)
-    return sorted(name for name, times in seen.items() if times > 1)
+        taken.append(processes())
+    return wanting(taken, (samples - 1) * apart)
 
 
 class Watch:

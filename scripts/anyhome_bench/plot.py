@@ -47,16 +47,18 @@ def draw(record, picture):
     if not lines:
         raise PlotError("--plot: there are no quiet figures of paths to draw")
     what = content.get("machine", {})
-    described = "; ".join(part for part in (what.get("processor"), f"pages of {what.get('pages')}",
-                                            what.get("compiled"), what.get("date")) if part)
+    described = [what.get("processor", ""), "; ".join(
+        part for part in (f"pages of {what.get('pages')}", what.get("compiled"), what.get("date")) if part)]
     if unseen:
-        described += f"; {unseen} figures were never seen quiet and are not drawn"
+        described[1] += f"; {unseen} figures were never seen quiet and are not drawn"
+    smallest = min(points[0][0] for _, _, points in lines.values())
+    largest = max(points[-1][0] for _, _, points in lines.values())
     script = [
         "set terminal svg size 1000,600 dynamic background '#ffffff' font 'sans,13'",
         f"set output '{picture}'",
-        "set title \"Cycles per packet of one core, by bindings in the tables (median of quiet phases)\\n"
-        f"{{/*0.7 {quoted(described)}}}\"",
-        "set logscale x", "set format x '10^{%L}'", "set xlabel 'bindings'",
+        "set title \"Cycles per packet of one core, by bindings in the tables (median of quiet phases)"
+        + "".join(f"\\n{{/*0.7 {quoted(line)}}}" for line in described) + "\"",
+        "set logscale x", f"set xrange [{smallest / 1.5}:{largest * 1.5}]", "set format x '10^{%L}'", "set xlabel 'bindings'",
         "set ylabel 'cycles (of the time stamp counter) per packet'", "set yrange [0:*]", "set grid",
         "set key outside right top noenhanced",
     ]

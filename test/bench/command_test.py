@@ -61,6 +61,12 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(command().main(["--bindings", "x", "--fast"]), 2)
         self.assertEqual(len(said.getvalue().splitlines()), 2)
 
+    def test_what_is_not_built_is_named(self):
+        with tempfile.TemporaryDirectory() as directory, \
+                contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(command().main(["--no-build", "--build", directory]), 1)
+        self.assertIn("anyhome-bench, anyhomed", said.getvalue())
+
     def test_help_names_every_option_and_part(self):
         with contextlib.redirect_stdout(io.StringIO()) as said:
             self.assertEqual(command().main(["--help"]), 0)
@@ -102,11 +108,22 @@ class Load(unittest.TestCase):
             file = pathlib.Path(directory) / "control.json"
             file.write_text(json.dumps({"figures": {
                 "control/rate": {"unit": "per second", "quiet": 5},
+                "churn/still": {"unit": "cycles", "quiet": 7, "quiet_phases": 3},
                 "control/bytes-per-binding": {"unit": "bytes", "quiet": 6}}}), encoding="utf-8")
             command().measured_beside_others(file)
             figures = json.loads(file.read_text(encoding="utf-8"))["figures"]
         self.assertEqual(figures["control/rate"], {"unit": "per second", "busy": 5})
         self.assertEqual(figures["control/bytes-per-binding"]["quiet"], 6)
+        self.assertEqual(figures["churn/still"]["quiet"], 7)
+
+    def test_who_wants_processors(self):
+        stat = "12 (a (b) c) R 1 1 1 0 -1 4194560 0 0 0 0 30 20 0 0 20 0 1 0"
+        self.assertEqual(load.described(stat), ("a (b) c", True, 50 / load.TICK))
+        first = {1: ("cc1plus", True, 5.0), 2: ("pktgen", False, 5.0), 3: ("sshd", True, 1.0),
+                 4: ("idle", False, 9.0)}
+        last = {7: ("cc1plus", True, 0.0), 2: ("pktgen", False, 5.2), 3: ("sshd", False, 1.0),
+                4: ("idle", False, 9.0)}
+        self.assertEqual(load.wanting([first, last], 0.25), ["cc1plus", "pktgen"])
 
     def test_what_is_idle_is_not_busy(self):
         # user nice system idle iowait irq softirq steal guest
@@ -170,6 +187,12 @@ class Stages(unittest.TestCase):
         self.assertEqual(found["stage-cycles/miss/io"]["quiet"], 20)
         self.assertNotIn("stage-cycles/to-haha-link/encapsulate", found)
 
+    def test_what_was_met_by_chance_is_left_out(self):
+        record = {"figures": {"stage-cycles/miss/total": {"quiet": 80.0}},
+                  "profile": {"miss": {"/top/anyhome-bench 0x1000": 997, "/top/anyhome-bench 0x3000": 3}}}
+        found = stages.figures(record, lambda file, offsets: stages.parse_addresses(ADDRESSES))
+        self.assertNotIn("stage-cycles/miss/io", found)
+
 
 DOCUMENT = """\
 before
@@ -215,6 +238,20 @@ class Documents(unittest.TestCase):
             document.write_text(DOCUMENT, encoding="utf-8")
             self.assertEqual(documents.refresh_file(document, directory), ["wire"])
             self.assertIn("\n```\nnew\n```\n", document.read_text(encoding="utf-8"))
+
+
+class Lcores(unittest.TestCase):
+    def test_they_float_unless_the_kernel_would_not_move_them(self):
+        self.assertEqual(daemon.lcores(2, [0, 1], set()), "0@(0,1),1@(0,1)")
+        self.assertEqual(daemon.lcores(3, [0, 1], {0, 1}), "0@(0,1),1@(0,1),2@(0,1)")
+        self.assertEqual(daemon.lcores(2, [2, 3, 4], {2, 3, 4, 5}), "0@2,1@3")
+
+    def test_isolated_processors_are_read_as_ranges(self):
+        with tempfile.NamedTemporaryFile("w+", encoding="ascii") as file:
+            file.write("1-3,7\n")
+            file.flush()
+            self.assertEqual(daemon.isolated(file.name), {1, 2, 3, 7})
+        self.assertEqual(daemon.isolated("/nonexistent"), set())
 
 
 class Windows(unittest.TestCase):
