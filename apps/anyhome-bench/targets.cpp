@@ -44,6 +44,8 @@ const std::map<std::string, Target>& others() {
       {"control/global-bindings-per-second", {700'000, 1'200'000}},
       {"control/takeover-seconds", {3, {}}},
       {"control/longest-step-ms", {10, {}}},
+      {"control/longest-acknowledgement-ms", {10, {}}},
+      {"control/longest-acknowledgement-live-ms", {10, {}}},
       {"control/bytes-per-binding", {350, {}}},
       {"start-up/empty-tables/1000000", {1, {}}},
       {"start-up/empty-tables/10000000", {1, {}}},

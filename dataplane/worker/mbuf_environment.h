@@ -99,8 +99,8 @@ class MbufEnvironment : public MbufAccess, public TableAccess {
   void count_drop(forwarding::DropReason reason) {
     counters_.drops[static_cast<std::size_t>(reason)].add(1);
   }
-  // rte_pktmbuf_free looks for a next segment in the buffer's second line, which nothing else on the
-  // way of a packet that is dropped reads.
+  // rte_pktmbuf_free looks for a next segment in the buffer's second line, which nothing else on
+  // the way of a packet that is dropped reads.
   static void release(rte_mbuf* packet) {
     if (packet->nb_segs == 1 && rte_mbuf_refcnt_read(packet) == 1 && RTE_MBUF_DIRECT(packet))
         [[likely]] {

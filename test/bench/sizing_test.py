@@ -42,7 +42,7 @@ def formulae():
 
 
 def expected(sizes):
-    names = dict(sizes) | {"max": max, "power": lambda value: 1 << math.ceil(math.log2(value))}
+    names = dict(sizes) | {"max": max, "min": min, "power": lambda value: 1 << math.ceil(math.log2(value))}
     found = {}
     for what, expression in formulae().items():
         value = eval(expression, {"__builtins__": {}}, names)  # of our own document
