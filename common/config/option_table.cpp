@@ -389,9 +389,8 @@ const Option kOptions[] = {
      [](const Config& c, View) { return std::to_string(c.data_path.punt_ring); }},
     {kPath, "control-queue", "NUMBER",
      "places of 256 bytes for packets that wait for the control thread, a Binding Update takes "
-     "one; "
-     "when none is left the oldest packet of the class with most of them is given up; 0: a quarter "
-     "of max-bindings, 4096 to 262144",
+     "one; when none is left the oldest packet of the class with most of them is given up; 0: a "
+     "quarter of max-bindings, 4096 to 262144",
      false,
      [](Config& c, View, View v) {
        return assign(c.data_path.control_queue, parse_number<unsigned>(v, 0, 1U << 24U));

@@ -32,10 +32,9 @@ template <Environment Env>
     drop(work, DropReason::TunnelInnerMalformed);
     return false;
   }
-  // 14 + 40 + 40 bytes are contiguous in every ordinary packet, and so are the ports behind them,
-  // by which flows are told apart; a chained one is joined here.
-  constexpr std::size_t kPorts = 4;
-  if (!join(work, inner_at + wire::kIpv6HeaderSize + kPorts)) {
+  // 14 + 40 + 40 bytes are contiguous in every ordinary packet, and so are ports or a Fragment
+  // header behind them, by which flows are told apart; a chained one is joined here.
+  if (!join(work, inner_at + wire::kIpv6HeaderSize + wire::kFragmentHeaderSize)) {
     drop(work, DropReason::HeaderNotContiguous);
     return false;
   }

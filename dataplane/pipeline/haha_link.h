@@ -82,7 +82,8 @@ unsigned Pipeline<Env>::share(std::uint16_t port, std::span<Packet* const> packe
 }
 
 // Of a frame that nothing is known about, by its first bytes. What is not plainly a labelled packet
-// of a link stays: if it is one, owner_of_linked will say whose.
+// of a peer's stays: if it is a link's all the same, owner_of_linked will say whose. Strangers
+// could otherwise aim what all queues receive at one worker.
 template <Environment Env>
 [[gnu::always_inline]] inline std::uint32_t Pipeline<Env>::owner_of_frame(
     Packet* packet, std::size_t link_header) const {
@@ -91,7 +92,7 @@ template <Environment Env>
       load_be16(ip - 2) != kEthertypeIpv6 ||
       !config_.locator.matches(ip + wire::ipv6_offset::kDestination) ||
       std::to_integer<std::uint8_t>(ip[wire::ipv6_offset::kNextHeader]) != wire::protocol::kIpv6 ||
-      flow_label_of(ip) == 0) {
+      flow_label_of(ip) == 0 || !config_.peers.contains(ip + wire::ipv6_offset::kSource)) {
     return config_.worker;
   }
   return worker_of(label_hash(flow_label_of(ip)));
@@ -99,7 +100,7 @@ template <Environment Env>
 
 // Of a packet of a link whose inner header is within reach. Fragments for us meet where their like
 // that come natively do. A peer that writes no flow labels (ours do, and never 0) has the flow
-// looked for inside.
+// looked for inside; one that writes the same label always has one worker for all.
 template <Environment Env>
 [[gnu::always_inline]] inline std::uint32_t Pipeline<Env>::owner_of_linked(const W& work) const {
   if (config_.workers == 1) {

@@ -88,8 +88,8 @@ unsigned slots_with(__m128i words, std::uint8_t tag) {
   return static_cast<unsigned>(_mm_movemask_epi8(equal)) & kAllSlots;
 }
 
-// Tags and link at once. The processor does that in one access, of an aligned line, so that no part
-// of a word is older than another; the compiler must not do it later than what follows.
+// Tags and link at once. Each half is of one moment, as the writer has stored it, which is enough:
+// no key ever moves from one to the other. The compiler must not do it later than what follows.
 __m128i load_words(const std::array<std::uint64_t, 2>& words) {
   const __m128i loaded = _mm_load_si128(reinterpret_cast<const __m128i*>(words.data()));  // NOLINT
   std::atomic_signal_fence(std::memory_order_acquire);

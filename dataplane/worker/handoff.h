@@ -27,6 +27,13 @@ class Handoff {
   // `rings` by worker; null for oneself. Empty: nothing is handed off.
   Handoff(std::vector<PacketRing*> rings, WorkerCounters& counters)
       : rings_(std::move(rings)), buffers_(rings_.size()), counters_(counters) {}
+  ~Handoff() {
+    for (Buffer& buffer : buffers_) {
+      rte_pktmbuf_free_bulk(buffer.frames.data(), buffer.used);
+    }
+  }
+  Handoff(const Handoff&) = delete;
+  Handoff& operator=(const Handoff&) = delete;
 
   // A frame that came in on `port`, our number of it, which travels in the mbuf's: what a device
   // has put there nobody reads.

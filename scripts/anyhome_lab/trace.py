@@ -21,6 +21,17 @@ _ECHO_REQUEST, _ECHO_REPLY = 128, 129
 _ARROWS = "→⇒⇛"
 
 
+def _keep_receive_times():
+    """A socket that wants them, for as long as this program runs. The kernel begins to take the times of
+    packets some time after the first such socket is there; until then it gives the time of reading."""
+    keeper = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    keeper.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    return keeper
+
+
+_KEEPER = _keep_receive_times()
+
+
 class Way:
     """The nodes that a packet came through, each with how it was wrapped when it arrived: → plain, ⇒ in a
     tunnel, ⇛ in two."""

@@ -239,11 +239,16 @@ Bytes linked(const Bytes& inner) {
   return tunnel(ip6("2001:db8:b::1"), ip6("2001:db8:a::1"), inner);
 }
 
+// Every second flow is labelled.
 Bytes flow(std::uint16_t number, std::uint32_t sequence) {
   PacketSpec spec{ip6("2001:db8:cc::1"), home(1).address()};
   store_be16(spec.payload.data(), number);
   store_be32(spec.payload.data() + 8, sequence);
-  return linked(build(spec));
+  Bytes packet = linked(build(spec));
+  if (number % 2 == 1) {
+    store_be32(packet.data(), load_be32(packet.data()) | number);
+  }
+  return packet;
 }
 
 }  // namespace
@@ -296,6 +301,55 @@ TEST_CASE("two workers share one link, and each flow keeps its order", "[handoff
   CHECK(first >= sent / 4);
   CHECK(second >= sent / 4);
   CHECK(bench.free_buffers() == before);
+}
+
+TEST_CASE("few frames wait one loop for more, many do not", "[handoff]") {
+  PacketPoolSetup pool_setup;
+  pool_setup.name = "few_frames";
+  pool_setup.buffers = 255;
+  pool_setup.socket = -1;
+  const auto pool = PacketPool::create(pool_setup);
+  REQUIRE(pool.has_value());
+  const unsigned before = pool->available();
+  WorkerCounters counters;
+  {
+    auto ring = PacketRing::create("few_frames", 128, -1);
+    REQUIRE(ring.has_value());
+    Handoff handoff({nullptr, &*ring}, counters);
+    const auto send = [&](unsigned frames) {
+      for (unsigned i = 0; i < frames; ++i) {
+        handoff.send(1, 7, rte_pktmbuf_alloc(pool->get()));
+      }
+    };
+    send(5);
+    handoff.flush_all();
+    CHECK(ring->count() == 0);
+    handoff.flush_all();
+    CHECK(ring->count() == 5);
+    send(31);
+    handoff.flush_all();
+    CHECK(ring->count() == 5);
+    send(1);
+    handoff.flush_all();
+    CHECK(ring->count() == 37);
+    send(40);
+    handoff.flush_all();
+    CHECK(ring->count() == 77);
+    unsigned served = 0;
+    HandedFrames handed(&*ring);
+    while (handed.serve(32, [&](auto ports, auto frames) {
+      for (std::size_t i = 0; i < frames.size(); ++i, ++served) {
+        CHECK(ports[i] == 7);
+        rte_pktmbuf_free(frames[i]);
+      }
+    }) != 0) {
+    }
+    CHECK(served == 77);
+    CHECK(counters.counters[static_cast<std::size_t>(Counter::HandedOff)].value() == 77);
+    send(5);
+    handoff.flush_all();  // they still wait when it ends
+  }
+  CHECK(pool->available() == before);
 }
 
 TEST_CASE("a worker that is behind costs packets by name, and no buffers", "[handoff]") {
