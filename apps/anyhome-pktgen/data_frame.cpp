@@ -14,8 +14,6 @@ using wire::kIpv6HeaderSize;
 namespace offset = wire::ipv6_offset;
 
 constexpr std::size_t kLower = 8;  // of an address
-constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
-constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 
 void append(std::vector<std::byte>& to, const Ipv6Header& header) {
   std::array<std::byte, kIpv6HeaderSize> bytes{};

@@ -11,16 +11,13 @@
 #include <string_view>
 #include <vector>
 
+#include "apps/anyhome-pktgen/ethernet.h"
 #include "apps/anyhome-pktgen/random.h"
 
 namespace anyhome::pktgen {
 
 inline constexpr std::uint16_t kMinFrame = 78;
 inline constexpr std::uint16_t kMaxFrame = 9018;
-inline constexpr std::uint16_t kFcs = 4;
-inline constexpr std::uint16_t kEthernetHeader = 14;  // without a tag
-// Preamble, start delimiter and the gap between frames: what a frame costs a wire besides itself.
-inline constexpr unsigned kWireOverhead = 20;
 
 struct WeightedSize {
   std::uint16_t bytes = kMinFrame;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "apps/anyhome-pktgen/frame_sizes.h"
+#include "apps/anyhome-pktgen/ethernet.h"
 #include "common/wire/extension.h"
 #include "common/wire/haha.h"
 #include "common/wire/ipv6.h"
@@ -15,9 +15,6 @@ using wire::kIpv6HeaderSize;
 namespace protocol = wire::protocol;
 namespace offset = wire::ipv6_offset;
 
-constexpr std::size_t kVlanTag = 4;
-constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
-constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 constexpr std::uint8_t kMaxTunnels = 2;
 constexpr std::size_t kType2RoutingHeader = 24;
 constexpr std::size_t kUdpHeader = 8;

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "apps/anyhome-pktgen/frame_sizes.h"
+#include "apps/anyhome-pktgen/ethernet.h"
 #include "common/wire/ipv6.h"
 
 namespace anyhome::pktgen {
@@ -23,9 +23,6 @@ constexpr std::size_t kTcpChecksum = 16;
 constexpr std::size_t kTcpDataOffset = 12;
 constexpr std::size_t kIcmpv6Header = 8;
 constexpr std::size_t kIcmpv6Checksum = 2;
-constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
-constexpr std::uint16_t kEtherTypeVlan = 0x8100;
-constexpr std::size_t kVlanTag = 4;
 constexpr std::uint8_t kFirstInformational = 128;
 
 struct UpperLayer {

@@ -12,6 +12,7 @@
 #include "common/wire/haha.h"
 #include "common/wire/ipv6.h"
 #include "common/wire/mobility.h"
+#include "test/pktgen/traffic_fixture.h"
 
 using namespace anyhome;
 using namespace anyhome::pktgen;
@@ -23,29 +24,6 @@ using Frame = std::vector<std::byte>;
 constexpr std::size_t kEthernet = 14;
 constexpr std::size_t kHomeAddressHeader = 24;
 constexpr WallTime kThen{std::chrono::seconds(1'800'000'000)};
-
-Ipv6Address address(std::string_view text) { return *Ipv6Address::parse(text); }
-
-TrafficSettings settings_of(std::initializer_list<TrafficEntry> mix) {
-  TrafficSettings settings;
-  settings.mix = mix;
-  Network& network = settings.network;
-  network.home_agent = HomeAgentAddress(address("2001:db8:0:1::1a"));
-  network.first_home = HomeAddress(address("2001:db8:0:1::1:0"));
-  network.first_care_of = CareOfAddress(address("2001:db8:f1::1"));
-  network.first_correspondent = address("2001:db8:c::1");
-  network.nodes = 100;
-  network.correspondents = 7;
-  network.locator = Locator(address("2001:db8:a1::1a"));
-  network.peer = Locator(address("2001:db8:a2::1a"));
-  network.first_global_home = HomeAddress(address("2001:db8:0:1::2:0"));
-  network.global_nodes = 50;
-  settings.source_macs = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
-  settings.destination_macs = {{2, 0, 0, 0, 1, 1}, {2, 0, 0, 0, 1, 2}};
-  return settings;
-}
-
-TrafficSettings settings_of(Kind kind) { return settings_of({TrafficEntry{kind, 1, 0}}); }
 
 void use_key(TrafficSettings& settings) {
   settings.signalling.security = mobile::Security{300, Frame(16, std::byte{0x55}), {}};

@@ -4,6 +4,7 @@
 #include "apps/anyhome-pktgen/composer.h"
 #include "apps/anyhome-pktgen/lcore_plan.h"
 #include "apps/anyhome-pktgen/run_request.h"
+#include "test/pktgen/traffic_fixture.h"
 
 using namespace anyhome;
 using namespace anyhome::pktgen;
@@ -21,23 +22,6 @@ std::set<std::pair<unsigned, unsigned>> queues_of(const LcorePlan& plan,
     }
   }
   return queues;
-}
-
-TrafficSettings settings() {
-  TrafficSettings settings;
-  Network& network = settings.network;
-  network.home_agent = HomeAgentAddress(*Ipv6Address::parse("2001:db8:0:1::1a"));
-  network.first_home = HomeAddress(*Ipv6Address::parse("2001:db8:0:1::1:0"));
-  network.first_care_of = CareOfAddress(*Ipv6Address::parse("2001:db8:f1::1"));
-  network.first_correspondent = *Ipv6Address::parse("2001:db8:c::1");
-  network.locator = Locator(*Ipv6Address::parse("2001:db8:a1::1a"));
-  network.peer = Locator(*Ipv6Address::parse("2001:db8:a2::1a"));
-  network.first_global_home = HomeAddress(*Ipv6Address::parse("2001:db8:0:1::2:0"));
-  network.nodes = 100;
-  network.global_nodes = 50;
-  settings.source_macs = {{2, 0, 0, 0, 0, 1}};
-  settings.destination_macs = {{2, 0, 0, 0, 1, 1}};
-  return settings;
 }
 
 }  // namespace
@@ -129,13 +113,12 @@ TEST_CASE("a share of a link counts what each kind takes on the wire", "[pktgen]
   const auto kind = GENERATE(Kind::Correspondent, Kind::ReverseTunnel, Kind::HahaIn, Kind::Move,
                              Kind::SsReply, Kind::BadCareOf, Kind::Pcap);
   const bool tagged = GENERATE(false, true);
-  TrafficSettings with = settings();
+  TrafficSettings with = settings_of(kind);
   with.sizes = *FrameSizes::parse("256");
   with.pcap_frames = {std::vector<std::byte>(60), std::vector<std::byte>(100)};
   if (tagged) {
     with.vlan = 7;
   }
-  with.mix = {{kind, 1, 0}};
   NodeTable nodes(100, 1);
   Composer composer(with, nodes, {});
   std::vector<std::byte> frame(composer.largest());
@@ -149,5 +132,5 @@ TEST_CASE("a share of a link counts what each kind takes on the wire", "[pktgen]
 
 TEST_CASE("a share of a link goes by the weights of the mix", "[pktgen]") {
   const std::vector<TrafficEntry> mix = {{Kind::Correspondent, 3, 0}, {Kind::ReverseTunnel, 1, 0}};
-  CHECK(mean_wire_bytes(settings(), mix) == (3 * 98 + 138) / 4.0);
+  CHECK(mean_wire_bytes(settings_of(mix), mix) == (3 * 98 + 138) / 4.0);
 }

@@ -7,6 +7,7 @@
 #include "apps/anyhome-pktgen/user_packet.h"
 #include "common/checksum.h"
 #include "common/wire/ipv6.h"
+#include "test/pktgen/traffic_fixture.h"
 
 using namespace anyhome;
 using namespace anyhome::pktgen;
@@ -15,8 +16,6 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 constexpr std::size_t kIpv6 = wire::kIpv6HeaderSize;
-
-Ipv6Address address(std::string_view text) { return *Ipv6Address::parse(text); }
 
 // A captured frame with this upper-layer message, whatever it is.
 Bytes captured(std::uint8_t protocol, const Bytes& message, std::size_t padding = 0) {
@@ -64,21 +63,8 @@ Bytes echo(std::size_t payload) {
   return message;
 }
 
-TrafficSettings settings_of(Kind kind, const std::vector<Bytes>& frames) {
-  TrafficSettings settings;
-  settings.mix = {{kind, 1, 0}};
-  Network& network = settings.network;
-  network.home_agent = HomeAgentAddress(address("2001:db8:0:1::1a"));
-  network.first_home = HomeAddress(address("2001:db8:0:1::1:0"));
-  network.first_care_of = CareOfAddress(address("2001:db8:f1::1"));
-  network.first_correspondent = address("2001:db8:c::1");
-  network.nodes = 10;
-  network.locator = Locator(address("2001:db8:a1::1a"));
-  network.peer = Locator(address("2001:db8:a2::1a"));
-  network.first_global_home = HomeAddress(address("2001:db8:0:1::2:0"));
-  network.global_nodes = 10;
-  settings.source_macs = {{2, 0, 0, 0, 0, 1}};
-  settings.destination_macs = {{2, 0, 0, 0, 1, 1}};
+TrafficSettings after(Kind kind, const std::vector<Bytes>& frames) {
+  TrafficSettings settings = settings_of(kind);
   settings.templates = *template_packets(frames);
   return settings;
 }
@@ -94,8 +80,8 @@ TEST_CASE("packets after templates: new addresses, a mark, a right checksum, all
       {wire::protocol::kIcmpv6, {echo(0), echo(56), echo(57)}}};
   for (const auto& [protocol, all] : messages) {
     for (const Bytes& message : all) {
-      const TrafficSettings settings = settings_of(kind, {captured(protocol, message, 5)});
-      NodeTable nodes(10, 1);
+      const TrafficSettings settings = after(kind, {captured(protocol, message, 5)});
+      NodeTable nodes(100, 1);
       Composer composer(settings, nodes, {});
       for (std::uint32_t i = 0; i < 3; ++i) {
         Bytes frame(composer.largest());
@@ -139,10 +125,10 @@ TEST_CASE("packets after templates: new addresses, a mark, a right checksum, all
 }
 
 TEST_CASE("templates have their turns, and a share of a link counts them", "[pktgen]") {
-  const TrafficSettings settings = settings_of(
-      Kind::Correspondent,
-      {captured(wire::protocol::kUdp, udp(100)), captured(wire::protocol::kTcp, tcp(200))});
-  NodeTable nodes(10, 1);
+  const TrafficSettings settings =
+      after(Kind::Correspondent,
+            {captured(wire::protocol::kUdp, udp(100)), captured(wire::protocol::kTcp, tcp(200))});
+  NodeTable nodes(100, 1);
   Composer composer(settings, nodes, {});
   Bytes frame(composer.largest());
   for (int i = 0; i < 4; ++i) {
