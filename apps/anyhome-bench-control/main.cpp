@@ -30,7 +30,8 @@ struct Options {
   LoadSettings loads;
   std::vector<std::string> parts = {"updates", "takeover"};
   std::vector<std::uint32_t> nodes = {100'000, 1'000'000};
-  std::vector<std::uint32_t> places = {4096, 65536, 131072, 262144, 524288};
+  std::vector<std::uint32_t> places = {4096, 25000, 65536, 131072, 262144, 524288};
+  unsigned spread_ms = 150;
   std::vector<std::uint16_t> windows = {64, 256, 1024, 4096, 16384};
   LinkSettings link;
   std::string json;
@@ -84,21 +85,25 @@ class Report {
 
   void storm(const StormFigures& figures) {
     if (!std::exchange(storms_begun_, true)) {
-      fmt::print("\n{:>9} {:>8} {:>9} {:>8} {:>8} {:>9} {:>9} {:>10} {:>9} {:>10} {:>8}\n", "nodes",
-                 "places", "MiB used", "half in", "all in", "messages", "budget", "displaced",
-                 "ring full", "longest", "others");
-      fmt::print("{:>9} {:>8} {:>9} {:>8} {:>8} {:>9} {:>9} {:>10} {:>9} {:>10} {:>8}\n", "", "",
-                 "", "s", "s", "per node", "lost", "", "", "HELLO, ms", "lost");
+      constexpr auto kLine =
+          "{:>9} {:>8} {:>6} {:>8} {:>8} {:>8} {:>9} {:>9} {:>10} {:>9} {:>10} {:>7}\n";
+      fmt::print("\n");
+      fmt::print(kLine, "nodes", "places", "MiB", "half in", "99 % in", "all in", "messages",
+                 "budget", "displaced", "ring full", "longest", "others");
+      fmt::print(kLine, "", "", "used", "s", "s", "s", "per node", "lost", "", "", "HELLO, ms",
+                 "lost");
     }
     const auto displaced =
         figures.displaced[static_cast<std::size_t>(forwarding::PuntClass::Mobility)];
     fmt::print(
-        "{:>9} {:>8} {:>9.1f} {:>8.2f} {:>8.2f} {:>9.2f} {:>9} {:>10} {:>9} {:>10.2f} {:>8}{}\n",
+        "{:>9} {:>8} {:>6.1f} {:>8.2f} {:>8.2f} {:>8.2f} {:>9.2f} {:>9} {:>10} {:>9} {:>10.2f} "
+        "{:>7}{}\n",
         figures.settings.mobile_nodes, figures.settings.places,
         static_cast<double>(figures.queue_bytes) / (1U << 20U), figures.half_seconds,
-        figures.seconds, figures.messages_per_node, figures.beyond_budget, displaced,
-        figures.ring_full, figures.longest_hello_wait_ms, figures.others_lost,
+        figures.most_seconds, figures.seconds, figures.messages_per_node, figures.beyond_budget,
+        displaced, figures.ring_full, figures.longest_hello_wait_ms, figures.others_lost,
         figures.peer_lost ? "  the peer seemed dead" : "");
+    std::fflush(stdout);
     const std::string name =
         fmt::format("storm-{}-{}", figures.settings.mobile_nodes, figures.settings.places);
     values_["control-" + name + "-seconds"] = figures.seconds;
@@ -114,6 +119,7 @@ class Report {
                figures.settings.window, figures.settings.bindings, figures.settings.round_trip_ms,
                100 * figures.settings.loss, figures.seconds, figures.bytes_per_binding,
                100 * figures.repeated);
+    std::fflush(stdout);
     values_[fmt::format("control-link-{}-seconds", figures.settings.window)] = figures.seconds;
   }
 
@@ -148,7 +154,7 @@ void measure(const Options& options) {
   if (options.wants("storm")) {
     for (const std::uint32_t nodes : options.nodes) {
       for (const std::uint32_t places : options.places) {
-        report.storm(measure_storm({nodes, places}));
+        report.storm(measure_storm({nodes, places, options.spread_ms}));
       }
     }
   }
@@ -184,6 +190,7 @@ std::vector<std::string> mistakes_of(const Options& options) {
     check(places >= config::kFewestControlPlaces && places <= 1U << 24U,
           fmt::format("--places: give {} to {}", config::kFewestControlPlaces, 1U << 24U));
   }
+  check(options.spread_ms >= 1 && options.spread_ms <= 60'000, "--spread: give 1 to 60000");
   for (const std::uint16_t window : options.windows) {
     check(window >= 1 && window <= 16384, "--windows: give 1 to 16384");
   }
@@ -204,7 +211,8 @@ int main_with(int argc, char** argv) {
       "events", po::value(&options.loads.events), "refreshes and movements (300000)")(
       "nodes", po::value(&options.nodes)->multitoken(), "mobile nodes of storms (100000 1000000)")(
       "places", po::value(&options.places)->multitoken(),
-      "control-queue in storms (4096 65536 131072 262144 524288)")(
+      "control-queue in storms (4096 25000 65536 131072 262144 524288)")(
+      "spread", po::value(&options.spread_ms), "all mobile nodes come within so many ms (150)")(
       "windows", po::value(&options.windows)->multitoken(),
       "max-outstanding over the link (64 256 1024 4096 16384)")(
       "round-trip", po::value(&options.link.round_trip_ms), "of the link, in ms (100)")(

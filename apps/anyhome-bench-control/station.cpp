@@ -16,7 +16,7 @@ namespace {
 using forwarding::PuntClass;
 
 // As ControlLoop does.
-constexpr unsigned kServedBetweenLooks = 16;
+constexpr unsigned kServedBetweenLooks = 8;
 
 // Between home agents; a worker would say so.
 PuntClass class_of(ByteView packet) {

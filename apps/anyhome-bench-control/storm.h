@@ -11,12 +11,14 @@ namespace anyhome::bench {
 struct StormSettings {
   std::uint32_t mobile_nodes = 1'000'000;
   std::uint32_t places = 262144;  // of the control thread's queues
+  unsigned spread_ms = 150;       // all of them notice within this; 10 Gbit/s of Binding Updates
 };
 
 struct StormFigures {
   StormSettings settings;
   double seconds = 0;            // until the last one is registered
   double half_seconds = 0;       // until half of them are
+  double most_seconds = 0;       // until 99 of 100 are
   double messages_per_node = 0;  // Binding Updates sent
   // Binding Updates: beyond the workers' budget, into a full ring, displaced by newer ones.
   std::uint64_t beyond_budget = 0;

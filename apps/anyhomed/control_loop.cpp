@@ -22,7 +22,7 @@ using dataplane::PacketRing;
 // Packets taken out of a worker's ring in one step.
 constexpr unsigned kPuntsAtOnce = 64;
 // A ring of the smallest size does not overflow while so many are served.
-constexpr unsigned kServedBetweenLooks = 16;
+constexpr unsigned kServedBetweenLooks = 8;
 // Steps of the tables' background work in one round.
 constexpr std::uint32_t kMaintenance = 512;
 // After work the thread looks again for this long before it sleeps: packets come in trains.

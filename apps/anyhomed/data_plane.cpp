@@ -11,6 +11,7 @@
 
 #include "apps/anyhomed/log.h"
 #include "apps/anyhomed/sizing.h"
+#include "dataplane/io/placement.h"
 
 namespace anyhome {
 namespace {
@@ -93,6 +94,7 @@ std::expected<std::unique_ptr<DataPlane>, std::string> DataPlane::create(
     }
   }
   plane->create_workers();
+  plane->warn_of_distance();
   return plane;
 }
 
@@ -107,6 +109,21 @@ DataPlane::Done DataPlane::find_lcores() {
         "-l 0,1, or on a machine with few processors --lcores '0@(0,1),1@(0,1)'");
   }
   return {};
+}
+
+void DataPlane::warn_of_distance() const {
+  std::vector<Placed> placed;
+  placed.push_back({"the control thread's lcore", socket_of(rte_get_main_lcore())});
+  for (const unsigned lcore : lcores_) {
+    placed.push_back({fmt::format("worker lcore {}", lcore), socket_of(lcore)});
+  }
+  for (const Port& port : ports_) {
+    placed.push_back({fmt::format("port {}", port.name()), rte_eth_dev_socket_id(port.id())});
+  }
+  for (const std::string& line :
+       far_from(socket_of(lcores_.front()), placed, "run one agent on each node (-l, -a)")) {
+    log::warning("{}", line);
+  }
 }
 
 bool DataPlane::hands_off() const {

@@ -89,6 +89,8 @@ class DataPlane {
   Done create_rings();
   Done create_handoff_rings();
   void create_workers();
+  // Memory is on the first worker's NUMA node.
+  void warn_of_distance() const;
   // Whether several workers share the packets of HAHA links.
   [[nodiscard]] bool hands_off() const;
   [[nodiscard]] unsigned derived_buffers(const std::vector<dataplane::FoundDevice>& devices) const;
