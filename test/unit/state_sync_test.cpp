@@ -601,6 +601,34 @@ TEST_CASE("SipHash-2-4 by the vectors of its authors", "[siphash]") {
   CHECK(hash(bytes.first(63)) == 0x958a324ceb064572ULL);
 }
 
+TEST_CASE("a home address that is in an SS-REP twice is acknowledged once", "[sync][R67]") {
+  SetFixture set(2);
+  const auto one = information(set, home(1));
+  const auto other = information(set, home(2));  // its last byte is the same
+  set.messages.clear();
+  set.send_message(0, member_locator(1), reply(900, {one, other, one}));
+  const auto answer = last(set, SsType::Acknowledgement);
+  REQUIRE(answer);
+  REQUIRE(answer->statuses.size() == 2);
+  CHECK(answer->statuses[0].home_address == home(1));
+  CHECK(answer->statuses[1].home_address == home(2));
+}
+
+TEST_CASE("what a digest sums is laid out as on the wire", "[sync][R105]") {
+  const std::vector<std::byte> key(16, std::byte{0x5a});
+  const control::DigestHash digest(key);
+  const control::Version version{Timestamp{0x0102030405060708}, 3, 0x0a0b};
+  std::array<std::byte, 42> bytes{};
+  Writer writer(bytes);
+  writer.bytes(std::as_bytes(std::span(kHome.address().octets)));
+  writer.u64(version.time.value);
+  writer.u16(version.change);
+  writer.bytes(std::as_bytes(std::span(kCareOf.address().octets)));
+  SipHash::Key raw{};
+  std::ranges::copy(key, raw.begin());
+  CHECK(digest.content(kHome, version, kCareOf, {}) == SipHash(raw)(bytes));
+}
+
 TEST_CASE("a key for each home agent", "[authentication][R108]") {
   const Bytes key(16, std::byte{7});
   const auto at_0 = control::derive_key(key, member_address(0));
