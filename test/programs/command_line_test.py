@@ -32,6 +32,12 @@ class Help(Workplace):
             self.assertRegex(self.run_program(ANYHOMED, *words, code=0).stdout,
                              r"^anyhomed \d+\.\d+\.\d+ \(DPDK \d+")
 
+    def test_telemetry_takes_questions_apart_thread_by_thread(self):
+        # With the C library's strtok, clients would get each other's parameters (strtok.cpp).
+        self.environment = self.environment | {"LD_DEBUG": "bindings", "LD_BIND_NOW": "1"}
+        said = self.run_program(ANYHOMED, "--version", code=0).stderr
+        self.assertRegex(said, r"librte_telemetry\S+ \[0\] to \S*/anyhomed \[0\]: normal symbol `strtok'")
+
 
 class Mistakes(Workplace):
     def mistakes(self, *options, configuration=CONFIGURATION):
