@@ -1,5 +1,5 @@
-// State Synchronization (draft §5.4.2, §5.4.3; rulings §4, §5): what is said to the peers, what
-// they say, and what is asked.
+// State Synchronization (draft §5.4.2, §5.4.3; rulings §4, §5): what the peers say, what is asked,
+// and what is repeated. What they are told is sync_replies.h.
 #pragma once
 
 #include "common/wire/haha.h"
@@ -21,8 +21,5 @@ bool pump(Core& core, const Now& now, Effects& effects);
 // What is due for this peer: repetitions of replies and of our request.
 void sync_timer(Core& core, PeerState& peer, const Now& now, Effects& effects);
 [[nodiscard]] std::optional<Instant> sync_deadline(const PeerState& peer);
-
-// The largest State Synchronization message that the links carry (rulings §4).
-[[nodiscard]] std::size_t max_message(const Core& core);
 
 }  // namespace anyhome::control

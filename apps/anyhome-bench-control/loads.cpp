@@ -95,19 +95,43 @@ class Probes final : public Source {
 constexpr std::uint32_t kProbes = 20'000;  // of each of two
 constexpr std::uint32_t kPlaces = 262144;
 
-PairSettings pair_settings(const LoadSettings& settings) {
-  return {.max_bindings = settings.bindings + 2 * kProbes, .places = kPlaces};
-}
+// Two home agents, and mobile nodes that register with either while the other work is done.
+struct ProbedPair {
+  explicit ProbedPair(std::uint32_t bindings)
+      : pair({.max_bindings = bindings + 2 * kProbes, .places = kPlaces}),
+        giver(0, bindings, kProbes),
+        taker(1, bindings + kProbes, kProbes) {
+    pair[0].listen_to(giver);
+    pair[1].listen_to(taker);
+    pair.on_answer([this](unsigned member, Instant when, const Answer& answer) {
+      (member == 0 ? giver : taker).answered(when, answer);
+    });
+  }
+  ProbedPair(const ProbedPair&) = delete;
+  ProbedPair& operator=(const ProbedPair&) = delete;
 
-TakeoverFigures figures_of(Pair& pair, Duration busy, const char* name, Probes& giver,
-                           Probes& taker, std::uint64_t bindings) {
+  // No more of them; those that are under way get their answers.
+  void end_probes() {
+    giver.stop();
+    taker.stop();
+    pair.run(std::chrono::seconds(1), "the last answers",
+             [this] { return giver.all_answered() && taker.all_answered(); });
+  }
+
+  Pair pair;
+  Probes giver;
+  Probes taker;
+};
+
+TakeoverFigures figures_of(ProbedPair& probed, Duration busy, const char* name,
+                           std::uint64_t bindings) {
   TakeoverFigures figures;
   figures.rate = rate_of(name, busy, bindings, kGlobalsMust, kGlobalsGoal);
   figures.seconds = seconds_of(busy);
-  figures.at_giver = giver.waits();
-  figures.at_taker = taker.waits();
+  figures.at_giver = probed.giver.waits();
+  figures.at_taker = probed.taker.waits();
   figures.longest_round_ms =
-      milliseconds_of(std::max(pair[0].longest_round(), pair[1].longest_round()));
+      milliseconds_of(std::max(probed.pair[0].longest_round(), probed.pair[1].longest_round()));
   return figures;
 }
 
@@ -121,40 +145,25 @@ UpdateFigures measure_updates(const LoadSettings& settings) {
 }
 
 TakeoverFigures measure_bootstrap(const LoadSettings& settings) {
-  Pair pair(pair_settings(settings));
-  Probes giver(0, settings.bindings, kProbes);
-  Probes taker(1, settings.bindings + kProbes, kProbes);
-  pair[0].listen_to(giver);
-  pair[1].listen_to(taker);
-  pair.on_answer([&](unsigned member, Instant when, const Answer& answer) {
-    (member == 0 ? giver : taker).answered(when, answer);
-  });
+  ProbedPair probed(settings.bindings);
+  Pair& pair = probed.pair;
   pair.start_first(settings.bindings);
   const Duration before = pair[1].busy();
   pair[0].forget_longest();
   pair[1].start(pair[0].now());
-  giver.start(pair[0].now());
-  taker.start(pair[1].now());
+  probed.giver.start(pair[0].now());
+  probed.taker.start(pair[1].now());
   pair.run(std::chrono::minutes(1), "a booting home agent", [&] {
     return pair[1].agent().serving() && pair[1].agent().bindings().global() >= settings.bindings;
   });
   const Duration busy = pair[1].busy() - before;
-  giver.stop();
-  taker.stop();
-  pair.run(std::chrono::seconds(1), "the last answers",
-           [&] { return giver.all_answered() && taker.all_answered(); });
-  return figures_of(pair, busy, "global-bindings", giver, taker, settings.bindings);
+  probed.end_probes();
+  return figures_of(probed, busy, "global-bindings", settings.bindings);
 }
 
 TakeoverFigures measure_synchronization(const LoadSettings& settings) {
-  Pair pair(pair_settings(settings));
-  Probes giver(0, settings.bindings, kProbes);
-  Probes taker(1, settings.bindings + kProbes, kProbes);
-  pair[0].listen_to(giver);
-  pair[1].listen_to(taker);
-  pair.on_answer([&](unsigned member, Instant when, const Answer& answer) {
-    (member == 0 ? giver : taker).answered(when, answer);
-  });
+  ProbedPair probed(settings.bindings);
+  Pair& pair = probed.pair;
   for (unsigned member = 0; member < 2; ++member) {
     pair[member].start(kStart.instant);
   }
@@ -166,16 +175,13 @@ TakeoverFigures measure_synchronization(const LoadSettings& settings) {
   pair[0].forget_longest();
   pair[1].forget_longest();
   const Instant start = std::max(pair[0].now(), pair[1].now());
-  giver.start(start);
-  taker.start(start);
+  probed.giver.start(start);
+  probed.taker.start(start);
   pair.run(std::chrono::minutes(1), "a home agent of the set",
            [&] { return pair[1].agent().bindings().global() >= settings.bindings; });
   const Duration busy = pair[1].busy() - before;
-  giver.stop();
-  taker.stop();
-  pair.run(std::chrono::seconds(1), "the last answers",
-           [&] { return giver.all_answered() && taker.all_answered(); });
-  return figures_of(pair, busy, "global-bindings-live", giver, taker, settings.bindings);
+  probed.end_probes();
+  return figures_of(probed, busy, "global-bindings-live", settings.bindings);
 }
 
 }  // namespace anyhome::bench

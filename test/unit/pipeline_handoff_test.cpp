@@ -39,6 +39,27 @@ Bytes labelled(Bytes packet, std::uint32_t label) {
   return packet;
 }
 
+// Who got a frame that one worker has received: forwarded by itself, or given away as it came in.
+std::uint32_t worker_of(const WorkerFixture& f, const Bytes& received) {
+  if (f.env.handed_off.empty()) {
+    CHECK(f.counted() ==
+          "received=1 sent=1 encapsulated-to-mobile-node=1 decapsulated-from-peer=1");
+    return f.config.worker;
+  }
+  CHECK(f.counted() == "received=1 handed-off=1");
+  CHECK(f.env.handed_off[0].port == 0);
+  CHECK(f.env.handed_off[0].frame == received);
+  return f.env.handed_off[0].worker;
+}
+
+void check_spread(const std::map<std::uint32_t, unsigned>& shares, unsigned least) {
+  REQUIRE(shares.size() == kWorkers);
+  for (const auto& [worker, share] : shares) {
+    INFO("worker " << worker);
+    CHECK(share > least);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("the flows of a link are spread over the workers, each as a whole",
@@ -51,26 +72,13 @@ TEST_CASE("the flows of a link are spread over the workers, each as a whole",
       f.env.forget();
       const Bytes packet = flow(f, number, sequence);
       f.receive(packet);
-      if (f.env.handed_off.empty()) {
-        CHECK(f.counted() ==
-              "received=1 sent=1 encapsulated-to-mobile-node=1 decapsulated-from-peer=1");
-        workers.insert(1);
-      } else {
-        CHECK(f.counted() == "received=1 handed-off=1");
-        CHECK(f.env.handed_off[0].port == 0);
-        CHECK(f.env.handed_off[0].frame == frame(PipelineFixture::kPortMac, packet));
-        workers.insert(f.env.handed_off[0].worker);
-      }
+      workers.insert(worker_of(f, frame(PipelineFixture::kPortMac, packet)));
       f.check_quiet();
     }
     REQUIRE(workers.size() == 1);
     ++shares[*workers.begin()];
   }
-  REQUIRE(shares.size() == kWorkers);
-  for (const auto& [worker, share] : shares) {
-    INFO("worker " << worker);
-    CHECK(share > 60);
-  }
+  check_spread(shares, 60);  // of 400
 }
 
 TEST_CASE("a packet of a link goes by its outer flow label, whatever is inside",
@@ -96,26 +104,14 @@ TEST_CASE("a packet of a link goes by its outer flow label, whatever is inside",
         f.env.forget();
         const Bytes packet = framed(labelled(flow(f, number), label));
         f.receive_frame(packet);
-        if (f.env.handed_off.empty()) {
-          CHECK(f.counted() ==
-                "received=1 sent=1 encapsulated-to-mobile-node=1 decapsulated-from-peer=1");
-          workers.insert(1);
-        } else {
-          CHECK(f.counted() == "received=1 handed-off=1");
-          CHECK(f.env.handed_off[0].frame == packet);
-          workers.insert(f.env.handed_off[0].worker);
-        }
+        workers.insert(worker_of(f, packet));
         f.check_quiet();
       }
       REQUIRE(workers.size() == 1);
       ++shares[*workers.begin()];
     }
   }
-  REQUIRE(shares.size() == kWorkers);
-  for (const auto& [worker, share] : shares) {
-    INFO("worker " << worker);
-    CHECK(share > 120);  // of 800
-  }
+  check_spread(shares, 120);  // of 800
 }
 
 TEST_CASE("of a burst each packet goes to its worker, in order", "[pipeline][handoff]") {
