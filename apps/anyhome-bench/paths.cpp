@@ -111,7 +111,7 @@ void measure_routes(const Plan& plan, Record& record) {
     const std::string end = fmt::format("{}/{}", routes, scattered ? "scattered" : "dense");
     try {
       World world(shape);
-      Runner runner(world, {}, plan.best);
+      Runner runner(world, 0, plan.best);
       References references(world);
       SampleSets samples;
       take_turns(plan, samples,

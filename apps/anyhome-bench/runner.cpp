@@ -6,10 +6,9 @@
 #include <fmt/format.h>
 
 #include <rte_cycles.h>
-#include <rte_pause.h>
-#include <sys/resource.h>
 
 #include "apps/anyhome-bench/calibration.h"
+#include "apps/anyhome-bench/reader.h"
 
 namespace anyhome::bench {
 namespace {
@@ -17,15 +16,17 @@ namespace {
 using namespace dataplane;  // NOLINT(google-build-using-namespace)
 
 constexpr unsigned kPunts = 512;
+// As many as fit into the second-level cache with their headers.
+constexpr unsigned kBuffers = 511;
 
 // Trains between two calibrations: a neighbour that comes within a phase is seen.
 constexpr unsigned kCalibrationInterval = 16;
 
-PacketPool make_pool(unsigned buffers) {
+PacketPool make_pool() {
   PacketPoolSetup setup;
   static unsigned number = 0;
   setup.name = fmt::format("bench-pool{}", number++);
-  setup.buffers = buffers;
+  setup.buffers = kBuffers;
   setup.cache = 256;
   setup.socket = -1;
   auto pool = PacketPool::create(setup);
@@ -44,86 +45,38 @@ PacketRing make_ring(std::string_view what, unsigned packets) {
   return std::move(*ring);
 }
 
-PipelineConfig config_at(const World& world, const Seat& seat) {
-  PipelineConfig config = world.config();
-  config.worker = seat.worker;
-  config.workers = std::max<std::uint32_t>(static_cast<std::uint32_t>(seat.hand_to.size()), 1);
-  return config;
-}
-
-// How often this thread has lost its processor to another one of ours.
-long preemptions() {
-  rusage usage{};
-  getrusage(RUSAGE_THREAD, &usage);
-  return usage.ru_nivcsw;
-}
-
-// Readers are online while they forward, and only then.
-class Online {
- public:
-  Online(rte_rcu_qsbr* qsbr, unsigned reader) : qsbr_(qsbr), reader_(reader) {
-    rte_rcu_qsbr_thread_register(qsbr_, reader_);
-    rte_rcu_qsbr_thread_online(qsbr_, reader_);
-  }
-  ~Online() {
-    rte_rcu_qsbr_thread_offline(qsbr_, reader_);
-    rte_rcu_qsbr_thread_unregister(qsbr_, reader_);
-  }
-  Online(const Online&) = delete;
-  Online& operator=(const Online&) = delete;
-
- private:
-  rte_rcu_qsbr* qsbr_;
-  unsigned reader_;
-};
-
 }  // namespace
 
-Runner::Runner(World& world, Seat seat, BestSpeed* best)
+Runner::Runner(World& world, unsigned worker, BestSpeed* best)
     : world_(world),
-      seat_(std::move(seat)),
+      worker_(worker),
+      sender_(world),
       best_(best),
-      config_(config_at(world, seat_)),
-      pool_(make_pool(seat_.buffers)),
-      in_(make_ring("in", 2 * seat_.bursts * kBurst)),
-      out_(make_ring("out", 2 * seat_.bursts * kBurst)),
+      pool_(make_pool()),
+      in_(make_ring("in", 2 * kTrain)),
+      out_(make_ring("out", 2 * kTrain)),
       punts_(make_ring("punts", kPunts)),
       counters_(std::make_unique<WorkerCounters>()),
-      transmitter_({{0, 0, true, &out_, nullptr}}, *counters_),
-      handoff_(seat_.hand_to, *counters_),
+      lane_({}, {{0, 0, true, &out_, nullptr}}, false),
+      transmitter_(lane_, *counters_),
+      handoff_({}, *counters_),
       used_(world.tables().adjacency_capacity()),
       environment_(world.tables().readers(), pool_.get(), punts_, transmitter_, handoff_,
                    *counters_, used_),
-      pipeline_(config_, environment_) {
+      pipeline_(world.config(), environment_) {
   environment_.set_now(Instant(std::chrono::seconds(100)));
 }
 
 Runner::~Runner() { drain(); }
 
-// The next burst, each for a binding at random. What it costs is not counted: the sender's work.
+// The next burst. What it costs is not counted: the sender's work.
 void Runner::fill(const Template& frames) {
   for (unsigned i = 0; i < kBurst; ++i) {
     rte_mbuf* packet = rte_pktmbuf_alloc(pool_.get());
     if (packet == nullptr) {
       throw std::runtime_error("the packet pool is empty: buffers are lost");
     }
-    auto* data = rte_pktmbuf_mtod(packet, std::byte*);
-    std::memcpy(data, frames.frame.data(), frames.frame.size());
-    random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    const std::uint64_t number = (random_ >> 33U) * world_.bindings() >> 31U;
-    // Bits that decide little about the number above.
-    const std::uint64_t route = (random_ >> 13U & 0xfffff) * world_.routes() >> 20U;
-    for (const Stamp& stamp : frames.stamps) {
-      if (stamp.by == Stamp::By::Flow) {
-        constexpr std::uint32_t kVersion6 = 0x6000'0000;
-        store_be32(data + stamp.at, kVersion6 | (static_cast<std::uint32_t>(random_ >> 44U) | 1U));
-      } else {
-        const bool binding = stamp.by == Stamp::By::Binding;
-        store_be64(data + stamp.at, binding ? stamp.base + number : world_.route(route));
-      }
-    }
-    packet->data_len = static_cast<std::uint16_t>(frames.frame.size());
-    packet->pkt_len = packet->data_len;
+    sender_.write(frames, packet);
     if (!in_.push(packet)) {
       throw std::runtime_error("the ring in front is full");
     }
@@ -140,16 +93,18 @@ void Runner::drain() {
 
 // The one place that calls the pipeline: what a compiler inlines into what goes by how many callers
 // there are, and a worker is one.
-[[gnu::noinline]] void Runner::receive(std::span<rte_mbuf*> burst) { pipeline_.receive(0, burst); }
+[[gnu::noinline]] void Runner::receive(std::span<rte_mbuf* const> burst) {
+  pipeline_.receive(0, burst);
+}
 
 // By itself, so that callgrind can be told to count in here only.
 template <class Forward>
 [[gnu::noinline]] void Runner::forward_train(Forward& forward) {
-  for (unsigned burst = 0; burst < seat_.bursts; ++burst) {
+  for (unsigned burst = 0; burst < kBurstsOfTrain; ++burst) {
     std::array<rte_mbuf*, kBurst> taken;
     const unsigned count = in_.pop(taken);
     forward(std::span(taken).first(count));
-    rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
+    rte_rcu_qsbr_quiescent(world_.qsbr(), worker_);
   }
 }
 
@@ -171,35 +126,28 @@ Speed Runner::calibrate() {
 template <class Forward>
 Phase Runner::measure(const Template& frames, std::uint64_t packets, std::uint64_t uncounted,
                       Forward forward) {
-  const Online online(world_.qsbr(), seat_.worker);
+  const Reader reader(world_.qsbr(), worker_);
   const std::uint64_t warm_up = uncounted == 0 ? 0 : trains_of(uncounted);
   const std::uint64_t trains = trains_of(packets);
   Phase phase;
-  const std::uint64_t train = std::uint64_t{seat_.bursts} * kBurst;
-  phase.packets = (warm_up + trains) * train;
+  phase.packets = (warm_up + trains) * kTrain;
   long preempted = 0;
   std::uint64_t cycles = 0;
-  std::uint64_t waited = 0;
   for (std::uint64_t i = 0; i < warm_up + trains; ++i) {
     if (i == warm_up) {
-      cycles = waited = 0;
+      cycles = 0;
       preempted = preemptions();
       phase.speed = calibrate();
     } else if (i > warm_up && (i - warm_up) % kCalibrationInterval == 0) {
       phase.speed = slowest(phase.speed, calibrate());
     }
-    for (unsigned burst = 0; burst < seat_.bursts; ++burst) {
+    for (unsigned burst = 0; burst < kBurstsOfTrain; ++burst) {
       fill(frames);
     }
     const std::uint64_t start = rte_rdtsc_precise();
     forwarding_.store(true, std::memory_order_relaxed);
     forward_train(forward);
     forwarding_.store(false, std::memory_order_relaxed);
-    if (!seat_.hand_to.empty()) {
-      const std::uint64_t done = rte_rdtsc_precise();
-      wait_for_other();
-      waited += rte_rdtsc_precise() - done;
-    }
     cycles += rte_rdtsc_precise() - start;
     drain();
   }
@@ -207,20 +155,8 @@ Phase Runner::measure(const Template& frames, std::uint64_t packets, std::uint64
   if (preemptions() != preempted) {
     phase.speed = {};  // as far as it was ours at all
   }
-  phase.cycles = static_cast<double>(cycles) / static_cast<double>(trains * train);
-  phase.waited = static_cast<double>(waited) / static_cast<double>(trains * train);
+  phase.cycles = static_cast<double>(cycles) / static_cast<double>(trains * kTrain);
   return phase;
-}
-
-// Until it has taken all that it was given, and served it.
-void Runner::wait_for_other() {
-  handoff_.flush_all();
-  handoff_.flush_all();  // what waited for more
-  const auto& given = counters_->counters[static_cast<std::size_t>(forwarding::Counter::HandedOff)];
-  while (seat_.taken->load(std::memory_order_acquire) != given.value()) {
-    rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
-    rte_pause();
-  }
 }
 
 std::string Runner::drops() const {
@@ -235,11 +171,8 @@ std::string Runner::drops() const {
 
 Phase Runner::run(Path path, std::uint64_t packets, std::uint64_t uncounted) {
   out_count_ = 0;
-  const Phase phase =
-      measure(world_.make_template(path), packets, uncounted, [&](std::span<rte_mbuf*> burst) {
-        receive(burst);
-        transmitter_.flush_all();
-      });
+  const Phase phase = measure(world_.make_template(path), packets, uncounted,
+                              [&](std::span<rte_mbuf*> burst) { serve(lane_, 0, burst); });
   // What has to come out has: a figure of a path that drops is none.
   if (path != Path::Miss && out_count_ != phase.packets) {
     throw std::runtime_error(fmt::format("{}: {} of {} packets came out;{}", name_of(path),
@@ -263,59 +196,14 @@ Phase Runner::run(Reference reference, References& tables, std::uint64_t packets
     for (rte_mbuf* packet : burst) {
       transmitter_.send(0, packet);
     }
-    transmitter_.flush_all();
+    transmitter_.end();
   });
 }
 
-Phase Runner::share(std::uint64_t packets) {
-  const Phase phase = measure(world_.make_template(Path::FromLink), packets, warm_up(),
-                              [&](std::span<rte_mbuf*> burst) {
-                                receive(burst);
-                                handoff_.flush_all();
-                                transmitter_.flush_all();
-                              });
-  if (const std::string lost = drops(); !lost.empty()) {
-    throw std::runtime_error("one HAHA link:" + lost);
-  }
-  return phase;
-}
-
-Phase Runner::serve(const std::atomic<bool>& enough) {
-  const Online online(world_.qsbr(), seat_.worker);
-  const long preempted = preemptions();
-  Speed speed = calibrate();
-  std::uint64_t cycles = 0;
-  std::uint64_t packets = 0;
-  std::uint64_t total = seat_.taken->load(std::memory_order_relaxed);
-  HandedFrames handed(seat_.taken_from);
-  while (!enough.load(std::memory_order_relaxed)) {
-    if (seat_.taken_from->empty()) {
-      rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
-      continue;
-    }
-    // As long as there is something: reading the clock waits for all that is under way, which a
-    // worker never does.
-    const std::uint64_t start = rte_rdtsc_precise();
-    unsigned served = 0;
-    unsigned before = 0;
-    do {
-      before = served;
-      served += handed.serve(kBurst,
-                             [&](auto ports, auto frames) { pipeline_.take_over(ports, frames); });
-      transmitter_.flush_all();
-      rte_rcu_qsbr_quiescent(world_.qsbr(), seat_.worker);
-      seat_.taken->store(total + served, std::memory_order_release);
-    } while (served != before && served < seat_.bursts * kBurst);
-    total += served;
-    cycles += rte_rdtsc_precise() - start;
-    packets += served;
-    drain();
-  }
-  speed = preemptions() == preempted ? slowest(speed, calibrate()) : Speed{};
-  if (packets == 0) {
-    throw std::runtime_error("one HAHA link: no packet was handed to the second worker");
-  }
-  return {static_cast<double>(cycles) / static_cast<double>(packets), 0, speed, packets};
+void Runner::serve(Lane& lane, Lane::Ticket ticket, std::span<rte_mbuf* const> burst) {
+  transmitter_.begin(lane, ticket);
+  receive(burst);
+  transmitter_.end();
 }
 
 }  // namespace anyhome::bench

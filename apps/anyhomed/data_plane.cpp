@@ -21,7 +21,8 @@ using namespace dataplane;
 // Packets a worker may have waiting for the control thread's frames, and for a queue's owner.
 constexpr unsigned kInjectRing = 1024;
 constexpr unsigned kHandoverRing = 1024;
-constexpr unsigned kHandoffRing = 1024;
+// Fragments from one worker to another.
+constexpr unsigned kHandoffRing = 256;
 // What correspondents are told by default where home agents stand in for each other: Ethernet's
 // 1500 less two tunnel headers (rulings §10).
 constexpr std::uint16_t kMtuToCorrespondents = 1420;
@@ -93,6 +94,7 @@ std::expected<std::unique_ptr<DataPlane>, std::string> DataPlane::create(
       return std::unexpected(done.error());
     }
   }
+  plane->create_lanes();
   plane->create_workers();
   plane->warn_of_distance();
   return plane;
@@ -126,10 +128,6 @@ void DataPlane::warn_of_distance() const {
   }
 }
 
-bool DataPlane::hands_off() const {
-  return config_.data_path.handoff && !config_.home_agent.haha.alone() && lcores_.size() > 1;
-}
-
 unsigned DataPlane::derived_buffers(const std::vector<FoundDevice>& devices) const {
   const config::DataPath& path = config_.data_path;
   std::size_t buffers = 0;
@@ -142,9 +140,7 @@ unsigned DataPlane::derived_buffers(const std::vector<FoundDevice>& devices) con
   // burst of each queue.
   buffers += lcores_.size() * (path.punt_ring + path.reassembly_datagrams * kMaxFragments +
                                kPoolCache * 3 / 2 + kMaxBurst * (devices.size() + 1));
-  if (hands_off()) {
-    buffers += lcores_.size() * (lcores_.size() - 1) * (kHandoffRing + kMaxBurst);
-  }
+  buffers += lcores_.size() * (lcores_.size() - 1) * (kHandoffRing + kMaxBurst);
   return static_cast<unsigned>(buffers);
 }
 
@@ -286,7 +282,7 @@ DataPlane::Done DataPlane::create_rings() {
 
 // One ring from each worker to each other.
 DataPlane::Done DataPlane::create_handoff_rings() {
-  if (!hands_off()) {
+  if (lcores_.size() == 1) {
     return {};
   }
   for (std::size_t from = 0; from < lcores_.size(); ++from) {
@@ -323,11 +319,28 @@ std::size_t DataPlane::ring_places() const {
   return places;
 }
 
-void DataPlane::create_workers() {
-  pipeline_ = make_pipeline_config(config_, ports_);
+void DataPlane::create_lanes() {
   for (std::size_t port = 0; port < ports_.size(); ++port) {
     ports_down_.emplace_back(false);
   }
+  const bool shared = config_.data_path.work_sharing && lcores_.size() > 1;
+  for (std::size_t worker = 0; worker < lcores_.size(); ++worker) {
+    std::vector<PollQueue> receive;
+    for (const ReceiveQueue& queue : plan_.receive[worker]) {
+      receive.push_back({queue.port, ports_[queue.port].id(), queue.queue});
+    }
+    std::vector<TransmitPath> transmit;
+    for (std::size_t port = 0; port < ports_.size(); ++port) {
+      transmit.push_back({ports_[port].id(), plan_.transmit[port][worker].queue,
+                          ports_[port].multi_segment_transmit(), handovers_[port][worker].get(),
+                          &ports_down_[port]});
+    }
+    lanes_.push_back(std::make_unique<Lane>(std::move(receive), std::move(transmit), shared));
+  }
+}
+
+void DataPlane::create_workers() {
+  pipeline_ = make_pipeline_config(config_, ports_);
   const std::size_t count = lcores_.size();
   const config::DataPath& path = config_.data_path;
   for (unsigned index = 0; index < count; ++index) {
@@ -352,13 +365,11 @@ void DataPlane::create_workers() {
     setup.adjacencies = tables_->adjacency_capacity();
     setup.qsbr = qsbr_.get();
     setup.pool = worker_pool_->get();
-    for (const ReceiveQueue& queue : plan_.receive[index]) {
-      setup.receive.push_back({queue.port, ports_[queue.port].id(), queue.queue});
+    setup.lane = lanes_[index].get();
+    for (std::size_t other = 1; other < count && config_.data_path.work_sharing; ++other) {
+      setup.others.push_back(lanes_[(index + other) % count].get());
     }
     for (std::uint16_t port = 0; port < ports_.size(); ++port) {
-      setup.transmit.push_back({ports_[port].id(), plan_.transmit[port][index].queue,
-                                ports_[port].multi_segment_transmit(),
-                                handovers_[port][index].get(), &ports_down_[port]});
       for (std::size_t other = 0; other < count; ++other) {
         if (handovers_[port][other] != nullptr && plan_.transmit[port][other].owner == index) {
           setup.adopted.push_back({port, handovers_[port][other].get()});

@@ -63,7 +63,7 @@ class DataPlane {
   // Tells tables and workers whether a port has a link.
   std::expected<void, dataplane::TableRefusal> set_port_up(std::uint16_t port, bool up);
 
-  // From one worker to another; null where nothing is handed off.
+  // From one worker to another; null for oneself.
   [[nodiscard]] const dataplane::PacketRing* handoffs(std::size_t from, std::size_t to) const {
     return handoffs_.empty() ? nullptr : handoffs_[from][to].get();
   }
@@ -88,11 +88,10 @@ class DataPlane {
   Done create_tables();
   Done create_rings();
   Done create_handoff_rings();
+  void create_lanes();
   void create_workers();
   // Memory is on the first worker's NUMA node.
   void warn_of_distance() const;
-  // Whether several workers share the packets of HAHA links.
-  [[nodiscard]] bool hands_off() const;
   [[nodiscard]] unsigned derived_buffers(const std::vector<dataplane::FoundDevice>& devices) const;
 
   struct FreeMemory {
@@ -112,10 +111,11 @@ class DataPlane {
   // Per port, per worker: to the owner of the queue; null where the worker has its own.
   std::vector<std::vector<std::unique_ptr<dataplane::PacketRing>>> handovers_;
   std::deque<std::atomic<bool>> ports_down_;
-  // By worker and worker; empty where nothing is handed off.
+  // By worker and worker; empty where there is one only.
   std::vector<std::vector<std::unique_ptr<dataplane::PacketRing>>> handoffs_;
   dataplane::WakeSignal wake_;
   dataplane::PipelineConfig pipeline_;
+  std::vector<std::unique_ptr<dataplane::Lane>> lanes_;  // by worker
   std::vector<std::unique_ptr<dataplane::Worker>> workers_;
   bool running_ = false;
 };

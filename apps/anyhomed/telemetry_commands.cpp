@@ -312,6 +312,7 @@ TelemetryReply TelemetryCommands::workers(const Now&, const std::string& paramet
                     {"bursts", counters.bursts.value()},
                     {"sleeps", counters.sleeps.value()},
                     {"received", count(Counter::Received)},
+                    {"helped", counters.helped.value()},
                     {"handed_off", count(Counter::HandedOff)},
                     {"taken_over", count(Counter::TakenOver)},
                     {"sent", count(Counter::Sent)},

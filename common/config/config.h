@@ -198,7 +198,7 @@ struct DataPath {
   // MTU that correspondents are told (rulings §10); default: 1420 with peers, the tunnel's without.
   std::optional<std::uint16_t> mtu_to_correspondents;
   bool clamp_tcp_mss = false;
-  bool handoff = true;  // workers share the packets of a HAHA link
+  bool work_sharing = true;  // a worker with nothing to do helps one that is behind
   // Of one worker: fragments for this agent that wait for the rest of their datagram.
   std::uint32_t reassembly_datagrams = 128;
   std::uint32_t reassembly_bytes = 2U << 20U;

@@ -434,11 +434,11 @@ const Option kOptions[] = {
      false,
      [](Config& c, View, View v) { return assign(c.data_path.clamp_tcp_mss, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.clamp_tcp_mss); }},
-    {kPath, "handoff", "yes|no",
-     "workers share the packets of a HAHA link by flow; needless where the ports look "
-     "into tunnels themselves",
-     false, [](Config& c, View, View v) { return assign(c.data_path.handoff, parse_bool(v)); },
-     [](const Config& c, View) { return show_bool(c.data_path.handoff); }},
+    {kPath, "work-sharing", kYesOrNo,
+     "a worker that has nothing to do serves bursts of one that is behind; the order of packets "
+     "is kept",
+     false, [](Config& c, View, View v) { return assign(c.data_path.work_sharing, parse_bool(v)); },
+     [](const Config& c, View) { return show_bool(c.data_path.work_sharing); }},
     {kPath, "reassembly-datagrams", "NUMBER",
      "fragmented tunnel packets that a worker puts together at a time; 0: none, they are dropped",
      false,

@@ -14,12 +14,6 @@
 // node sent it, we authenticated it, and the home agent whose link carried the tunnel only happened
 // to be the nearest. It may go to that very home agent (R102). It cannot loop either, since each
 // way through us takes one from its own hop limit.
-//
-// Whose a packet of a link is. All of a link have one source and one destination, so one receive
-// queue gets them all; the workers share them by flow. The flow is what the peer has written into
-// the outer flow label (RFC 6438), so whoever receives a packet need not look behind the outer
-// header of what it is going to give away. The owner of a packet depends on nothing but the packet:
-// whoever gets one that is not its own passes it on, and nothing goes in circles.
 #pragma once
 
 #include "dataplane/pipeline/parse.h"
@@ -39,8 +33,7 @@ void Pipeline<Env>::enter_link_exit(W& work, std::size_t inner_at) {
     drop(work, DropReason::HahaStranger);
     return;
   }
-  if (!reach_inner_header(work, inner_at) || !open_tunnel(work) ||
-      hand_off(work, owner_of_linked(work))) {
+  if (!reach_inner_header(work, inner_at) || !open_tunnel(work) || hand_off_linked_fragment(work)) {
     return;
   }
   work.peer = peer;
@@ -54,78 +47,18 @@ void Pipeline<Env>::enter_link_exit(W& work, std::size_t inner_at) {
   classify_linked(work);
 }
 
-// Gives away what is another worker's, and returns how many of the burst are kept. Which of them
-// are is as good as random, so it must not be a branch for each.
+// A fragment for us that comes through a link is left to whom its like that come natively are left
+// to, while it is still as it came in.
 template <Environment Env>
-unsigned Pipeline<Env>::share(std::uint16_t port, std::span<Packet* const> packets,
-                              std::array<Packet*, kMaxBurst>& kept) {
-  struct Given {
-    Packet* packet;
-    std::uint32_t worker;
-  };
-  std::array<Given, kMaxBurst> given;
-  unsigned keeping = 0;
-  unsigned giving = 0;
-  const std::size_t link_header = config_.ports[port].link_header_size();
-  for (Packet* const packet : packets) {
-    const std::uint32_t owner = owner_of_frame(packet, link_header);
-    kept[keeping] = packet;
-    given[giving] = {packet, owner};
-    const unsigned ours = owner == config_.worker ? 1 : 0;
-    keeping += ours;
-    giving += 1 - ours;
-  }
-  for (unsigned i = 0; i < giving; ++i) {
-    env_.hand_off(given[i].packet, given[i].worker, port);
-  }
-  return keeping;
-}
-
-// Of a frame that nothing is known about, by its first bytes. What is not plainly a labelled packet
-// of a peer's stays: if it is a link's all the same, owner_of_linked will say whose. Strangers
-// could otherwise aim what all queues receive at one worker.
-template <Environment Env>
-[[gnu::always_inline]] inline std::uint32_t Pipeline<Env>::owner_of_frame(
-    Packet* packet, std::size_t link_header) const {
-  const std::byte* ip = env_.data(packet) + link_header;
-  if (env_.contiguous(packet) < link_header + wire::kIpv6HeaderSize ||
-      load_be16(ip - 2) != kEthertypeIpv6 ||
-      !config_.locator.matches(ip + wire::ipv6_offset::kDestination) ||
-      std::to_integer<std::uint8_t>(ip[wire::ipv6_offset::kNextHeader]) != wire::protocol::kIpv6 ||
-      flow_label_of(ip) == 0 || !config_.peers.contains(ip + wire::ipv6_offset::kSource)) {
-    return config_.worker;
-  }
-  return worker_of(label_hash(flow_label_of(ip)));
-}
-
-// Of a packet of a link whose inner header is within reach. Fragments for us meet where their like
-// that come natively do. A peer that writes no flow labels (ours do, and never 0) has the flow
-// looked for inside; one that writes the same label always has one worker for all.
-template <Environment Env>
-[[gnu::always_inline]] inline std::uint32_t Pipeline<Env>::owner_of_linked(const W& work) const {
-  if (config_.workers == 1) {
-    return config_.worker;
-  }
+[[gnu::always_inline]] inline bool Pipeline<Env>::hand_off_linked_fragment(const W& work) {
   const std::byte* inner = work.ip + work.inner_at;
-  const std::size_t contiguous = work.contiguous - work.inner_at;
-  if (std::to_integer<std::uint8_t>(inner[wire::ipv6_offset::kNextHeader]) ==
-          wire::protocol::kFragment &&
-      contiguous >= wire::kIpv6HeaderSize + wire::kFragmentHeaderSize &&
-      config_.home_agent.matches(inner + wire::ipv6_offset::kDestination)) [[unlikely]] {
-    return worker_of(datagram_hash(inner, wire::kIpv6HeaderSize));
-  }
-  const std::uint32_t label = flow_label_of(work.ip);
-  return worker_of(label != 0 ? label_hash(label) : flow_hash(inner, contiguous));
-}
-
-// Leaves a packet to the worker whose it is, as it came in. False: that is this one.
-template <Environment Env>
-[[gnu::always_inline]] inline bool Pipeline<Env>::hand_off(W& work, std::uint32_t worker) {
-  if (worker == config_.worker || work.origin != Origin::Wire) {
+  if (std::to_integer<std::uint8_t>(inner[wire::ipv6_offset::kNextHeader]) !=
+          wire::protocol::kFragment ||
+      work.contiguous - work.inner_at < wire::kIpv6HeaderSize + wire::kFragmentHeaderSize ||
+      !config_.home_agent.matches(inner + wire::ipv6_offset::kDestination)) [[likely]] {
     return false;
   }
-  env_.hand_off(work.packet, worker, work.port);
-  return true;
+  return hand_off(work, datagram_hash(inner, wire::kIpv6HeaderSize));
 }
 
 // Where a packet out of a link may go: to us, or to whom we serve (R89).

@@ -91,7 +91,7 @@ void Pipeline<Env>::deliver_fragment(W& work, LocalRole role, const wire::Header
     }
     return;
   }
-  if (hand_off(work, worker_of(datagram_hash(work.ip, chain.upper_offset)))) {
+  if (hand_off(work, datagram_hash(work.ip, chain.upper_offset))) {
     return;
   }
   if (!reassembler_.add(work, chain, config_.peers.contains(source_of(work)), env_.now())) {
@@ -100,6 +100,18 @@ void Pipeline<Env>::deliver_fragment(W& work, LocalRole role, const wire::Header
   }
   trace("the last fragment: now {} bytes", work.length);
   deliver(work, role);
+}
+
+// The fragments of a datagram meet at one worker, by its hash: the packet is left to that one as it
+// came in. False: that is this worker, or nobody hands anything off.
+template <Environment Env>
+bool Pipeline<Env>::hand_off(const W& work, std::uint32_t hash) {
+  const std::uint32_t worker = multipath_slot(hash, config_.workers);
+  if (worker == config_.worker || work.origin != Origin::Wire) {
+    return false;
+  }
+  env_.hand_off(work.packet, worker, work.port);
+  return true;
 }
 
 template <Environment Env>

@@ -114,6 +114,7 @@ class Pipeline {
   void leave_tunnel(W& work, LocalRole role, std::size_t inner_at);
   void deliver_upper_layer(W& work, LocalRole role);
   void deliver_fragment(W& work, LocalRole role, const wire::HeaderChain& chain);
+  bool hand_off(const W& work, std::uint32_t hash);
   void refuse_header_chain(W& work, LocalRole role, const wire::ChainProblem& problem);
   [[nodiscard]] forwarding::PuntClass punt_class(const W& work, const wire::HeaderChain& chain,
                                                  LocalRole role) const;
@@ -133,14 +134,7 @@ class Pipeline {
   // haha_link.h
   void enter_link_exit(W& work, std::size_t inner_at);
   void classify_linked(W& work);
-  unsigned share(std::uint16_t port, std::span<Packet* const> packets,
-                 std::array<Packet*, kMaxBurst>& kept);
-  [[nodiscard]] std::uint32_t owner_of_frame(Packet* packet, std::size_t link_header) const;
-  [[nodiscard]] std::uint32_t owner_of_linked(const W& work) const;
-  [[nodiscard]] std::uint32_t worker_of(std::uint32_t hash) const {
-    return multipath_slot(hash, config_.workers);
-  }
-  bool hand_off(W& work, std::uint32_t worker);
+  bool hand_off_linked_fragment(const W& work);
   void send_to_primary(W& work, const Entry& entry);
   void relay_to_peer(W& work, const Entry& entry);
   void strand(W& work);
@@ -276,10 +270,6 @@ void Pipeline<Env>::receive(std::uint16_t port, std::span<Packet* const> packets
   }
   env_.count(Counter::Received, packets.size());
   env_.count(Counter::ReceivedBytes, bytes);
-  std::array<Packet*, kMaxBurst> kept;
-  if (config_.workers > 1 && config_.ports[port].haha) {
-    packets = std::span(kept).first(share(port, packets, kept));
-  }
   for (unsigned i = 0; i < packets.size(); ++i) {
     parse(work_[i], port, packets[i]);
   }

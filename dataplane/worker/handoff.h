@@ -1,8 +1,8 @@
 // A worker's way to the others: a buffer of frames for each, flushed to its ring.
 //
-// The packets of a HAHA link, and fragments for us, are received by one worker and shared by flow
-// (pipeline/haha_link.h). Every pair of workers has a ring of its own in each direction, with one
-// producer and one consumer, so the order within a flow is kept.
+// Fragments for us are put together by the worker of their datagram (pipeline/local.h), whoever has
+// received them. Every pair of workers has a ring of its own in each direction, with one producer
+// and one consumer.
 #pragma once
 
 #include <array>
@@ -46,29 +46,22 @@ class Handoff {
     }
   }
 
-  // At the end of each loop. A few frames wait for the next one: each push and each pop costs both
-  // cores the ring's own lines, however few there are.
+  // At the end of each loop.
   void flush_all() {
     for (std::uint32_t worker = 0; worker < buffers_.size(); ++worker) {
-      Buffer& buffer = buffers_[worker];
-      if (buffer.used >= kFew || buffer.waiting) {
-        flush(buffer, worker);
-      } else {
-        buffer.waiting = buffer.used != 0;
+      if (buffers_[worker].used != 0) {
+        flush(buffers_[worker], worker);
       }
     }
   }
 
  private:
-  static constexpr unsigned kFew = 32;
   struct Buffer {
     unsigned used = 0;
-    bool waiting = false;  // since the last loop
     std::array<rte_mbuf*, kMaxBurst> frames;
   };
 
   void flush(Buffer& buffer, std::uint32_t worker) {
-    buffer.waiting = false;
     const std::span frames(buffer.frames.data(), std::exchange(buffer.used, 0U));
     const unsigned taken = rings_[worker]->push_burst(frames);
     counters_.counters[static_cast<std::size_t>(forwarding::Counter::HandedOff)].add(taken);

@@ -1,10 +1,9 @@
-// A worker's way out: a buffer of frames per port, flushed to its queue, or handed to the queue's
-// owner where the port has fewer queues than there are workers. What a port without link would only
-// swallow is dropped by name.
+// A worker's way out: a buffer of frames per port, flushed to a queue of the lane that the worker
+// serves, in its turn, or handed to the lane that owns the queue where the port has fewer queues
+// than there are workers. What a port without link would only swallow is dropped by name.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -14,38 +13,48 @@
 
 #include "common/forwarding/drop_reason.h"
 #include "dataplane/io/packet_ring.h"
+#include "dataplane/worker/lane.h"
 #include "dataplane/worker/worker_counters.h"
 
 namespace anyhome::dataplane {
 
-// Where a worker's frames for one port go.
-struct TransmitPath {
-  std::uint16_t device = 0;  // DPDK's port number
-  std::uint16_t queue = 0;
-  bool multi_segment = false;
-  PacketRing* to_owner = nullptr;           // set: another worker owns the queue
-  const std::atomic<bool>* down = nullptr;  // set: says that the port has no link
-};
-
 class Transmitter {
  public:
-  Transmitter(std::vector<TransmitPath> paths, WorkerCounters& counters)
-      : paths_(std::move(paths)), buffers_(paths_.size()), counters_(counters) {}
+  // What is sent outside of `begin` and `end` leaves by `own`.
+  Transmitter(Lane& own, WorkerCounters& counters)
+      : own_(own), lane_(&own), buffers_(own.transmit().size()), counters_(counters) {}
+
+  // What is sent from here to `end` leaves by this lane when it is the ticket's turn; if it is our
+  // own, so does what waits already.
+  void begin(Lane& lane, Lane::Ticket ticket) {
+    lane_ = &lane;
+    ticket_ = ticket;
+    holding_ = true;
+  }
+
+  // Sends what waits, and lets the next one do so.
+  void end() {
+    if (holding_) {
+      lane_->prepare();
+    }
+    for (std::uint16_t port = 0; port < buffers_.size(); ++port) {
+      if (buffers_[port].used != 0) {
+        flush(port);
+      }
+    }
+    if (holding_) {
+      await_turn();
+      lane_->done(ticket_);
+    }
+    lane_ = &own_;
+    holding_ = sending_ = false;
+  }
 
   void send(std::uint16_t port, rte_mbuf* frame) {
     Buffer& buffer = buffers_[port];
     buffer.frames[buffer.used++] = frame;
     if (buffer.used == kBuffer) {
       flush(port);
-    }
-  }
-
-  // At the end of each loop.
-  void flush_all() {
-    for (std::uint16_t port = 0; port < buffers_.size(); ++port) {
-      if (buffers_[port].used != 0) {
-        flush(port);
-      }
     }
   }
 
@@ -57,9 +66,21 @@ class Transmitter {
     std::array<rte_mbuf*, kBuffer> frames;
   };
 
+  void await_turn() {
+    if (!holding_) {
+      ticket_ = lane_->ticket();
+      holding_ = true;
+    }
+    if (!sending_) {
+      lane_->await(ticket_);
+      sending_ = true;
+    }
+  }
+
   void flush(std::uint16_t port) {
+    await_turn();
     Buffer& buffer = buffers_[port];
-    const TransmitPath& path = paths_[port];
+    const TransmitPath& path = lane_->transmit()[port];
     const unsigned used = buffer.used;
     buffer.used = 0;
     std::span<rte_mbuf*> frames(buffer.frames.data(), used);
@@ -101,7 +122,11 @@ class Transmitter {
     rte_pktmbuf_free_bulk(frames.data(), static_cast<unsigned>(frames.size()));
   }
 
-  std::vector<TransmitPath> paths_;
+  Lane& own_;
+  Lane* lane_;  // that is being served
+  Lane::Ticket ticket_ = 0;
+  bool holding_ = false;  // the ticket
+  bool sending_ = false;  // it is its turn
   std::vector<Buffer> buffers_;
   WorkerCounters& counters_;
 };

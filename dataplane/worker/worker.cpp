@@ -28,7 +28,7 @@ Worker::Worker(WorkerSetup setup)
     : setup_(std::move(setup)),
       counters_(std::make_unique<WorkerCounters>()),
       used_(setup_.adjacencies),
-      transmitter_(setup_.transmit, *counters_),
+      transmitter_(*setup_.lane, *counters_),
       handoff_(setup_.hand_to, *counters_),
       handed_(setup_.taken_from.begin(), setup_.taken_from.end()),
       environment_(setup_.tables, setup_.pool, *setup_.punts, transmitter_, handoff_, *counters_,
@@ -42,9 +42,12 @@ void Worker::run() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     environment_.set_now(clock_.instant(before));
     counters_->loops.add(1);
-    const unsigned served = serve_injects() + serve_queues() + serve_taken() + serve_adopted();
+    unsigned served = serve_injects() + serve_queues() + serve_taken() + serve_adopted();
+    if (served == 0 && !setup_.others.empty()) {
+      served = help();
+    }
     pipeline_.on_time();
-    transmitter_.flush_all();
+    transmitter_.end();
     handoff_.flush_all();
     if (environment_.take_punted() && setup_.wake->sleeper_needs_waking() &&
         clock_.duration(before - last_wake_) >= kWakeInterval) {
@@ -89,22 +92,62 @@ unsigned Worker::serve_queues() {
   if (!polling_.load(std::memory_order_acquire)) [[unlikely]] {
     return 0;
   }
+  Lane& lane = *setup_.lane;
   unsigned served = 0;
-  for (const PollQueue& queue : setup_.receive) {
-    std::array<rte_mbuf*, kMaxBurst> packets;
-    const std::uint16_t taken = rte_eth_rx_burst(queue.device, queue.queue, packets.data(),
-                                                 static_cast<std::uint16_t>(setup_.burst));
-    if (taken == 0) {
-      continue;
+  std::array<rte_mbuf*, kMaxBurst> packets;
+  for (std::size_t i = 0; i < lane.queues().size(); ++i) {
+    const Lane::Burst burst =
+        lane.take(i, setup_.burst, [&](const PollQueue& queue, unsigned most) {
+          return receive_from(queue, std::span(packets).first(most));
+        });
+    if (burst.packets != 0) {
+      serve(lane, burst, lane.queues()[i].port, packets);
+      served += burst.packets;
     }
-    counters_->bursts.add(1);
-    for (unsigned i = 0; i < taken; ++i) {
-      rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
-    }
-    pipeline_.receive(queue.port, std::span<rte_mbuf* const>(packets.data(), taken));
-    served += taken;
   }
   return served;
+}
+
+// One burst of the next one who is behind.
+unsigned Worker::help() {
+  if (!polling_.load(std::memory_order_acquire)) [[unlikely]] {
+    return 0;
+  }
+  transmitter_.end();  // what waits is not that lane's
+  std::array<rte_mbuf*, kMaxBurst> packets;
+  for (std::size_t i = 0; i < setup_.others.size(); ++i) {
+    Lane& lane = *setup_.others[next_to_help_];
+    next_to_help_ = next_to_help_ + 1 == setup_.others.size() ? 0 : next_to_help_ + 1;
+    std::uint16_t port = 0;
+    const Lane::Burst burst = lane.help([&](const PollQueue& queue, unsigned most) {
+      port = queue.port;
+      return receive_from(queue, std::span(packets).first(most));
+    });
+    if (burst.packets != 0) {
+      counters_->helped.add(burst.packets);
+      serve(lane, burst, port, packets);
+      return burst.packets;
+    }
+  }
+  return 0;
+}
+
+unsigned Worker::receive_from(const PollQueue& queue, std::span<rte_mbuf*> packets) {
+  return rte_eth_rx_burst(queue.device, queue.queue, packets.data(),
+                          static_cast<std::uint16_t>(packets.size()));
+}
+
+// A burst of ours, or of a lane that we help.
+void Worker::serve(Lane& lane, const Lane::Burst& burst, std::uint16_t port,
+                   std::span<rte_mbuf* const> packets) {
+  packets = packets.first(burst.packets);
+  counters_->bursts.add(1);
+  for (rte_mbuf* packet : packets) {
+    rte_prefetch0(rte_pktmbuf_mtod(packet, void*));
+  }
+  transmitter_.begin(lane, burst.ticket);
+  pipeline_.receive(port, packets);
+  transmitter_.end();
 }
 
 // What others have received for us.

@@ -1,9 +1,10 @@
 // A worker: one lcore that polls its receive queues and runs the pipeline over what it gets.
 //
 // Once per loop it serves a few packets of the control thread, then each of its queues, then what
-// other workers want to have sent, and says that it is quiescent: nothing it has seen of the tables
-// is used beyond that point. It never locks, allocates, logs or makes a system call, but to wake
-// the control thread and, with `idle`, to sleep.
+// other workers want to have sent; if there was nothing of all that, a burst of another worker who
+// is behind (lane.h). Then it says that it is quiescent: nothing it has seen of the tables is used
+// beyond that point. It never allocates, logs or makes a system call, but to wake the control
+// thread and, with `idle`, to sleep.
 #pragma once
 
 #include <atomic>
@@ -16,19 +17,13 @@
 #include "dataplane/io/packet_ring.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/worker/cycle_clock.h"
+#include "dataplane/worker/lane.h"
 #include "dataplane/worker/mbuf_environment.h"
 #include "dataplane/worker/transmitter.h"
 #include "dataplane/worker/wake.h"
 #include "dataplane/worker/worker_counters.h"
 
 namespace anyhome::dataplane {
-
-// A receive queue in DPDK's numbers, and the port it belongs to in ours.
-struct PollQueue {
-  std::uint16_t port = 0;
-  std::uint16_t device = 0;
-  std::uint16_t queue = 0;
-};
 
 struct WorkerSetup {
   unsigned index = 0;
@@ -37,16 +32,16 @@ struct WorkerSetup {
   std::size_t adjacencies = 0;  // one past the largest index
   rte_rcu_qsbr* qsbr = nullptr;
   rte_mempool* pool = nullptr;
-  std::vector<PollQueue> receive;
-  std::vector<TransmitPath> transmit;  // per port
+  Lane* lane = nullptr;       // its own
+  std::vector<Lane*> others;  // that it helps when it has nothing to do
   // Frames of other workers for queues that this one owns.
   struct Adopted {
     std::uint16_t port = 0;
     PacketRing* ring = nullptr;
   };
   std::vector<Adopted> adopted;
-  // Packets that are another worker's by their flow: to each of the others, by its index, null for
-  // this one; and from them. Both empty: everybody keeps what it receives.
+  // Fragments that another worker puts together: to each of the others, by its index, null for this
+  // one; and from them. Both empty: everybody keeps what it receives.
   std::vector<PacketRing*> hand_to;
   std::vector<PacketRing*> taken_from;
   PacketRing* punts = nullptr;    // to the control thread
@@ -74,9 +69,13 @@ class Worker {
  private:
   unsigned serve_injects();
   unsigned serve_queues();
+  unsigned help();
   unsigned serve_taken();
   unsigned serve_adopted();
   void nap();
+  unsigned receive_from(const PollQueue& queue, std::span<rte_mbuf*> packets);
+  void serve(Lane& lane, const Lane::Burst& burst, std::uint16_t port,
+             std::span<rte_mbuf* const> packets);
 
   WorkerSetup setup_;
   CycleClock clock_;
@@ -92,6 +91,7 @@ class Worker {
   std::uint64_t last_busy_ = 0;  // cycles
   std::uint64_t last_wake_ = 0;  // cycles
   unsigned nap_us_ = 0;
+  std::size_t next_to_help_ = 0;
 };
 
 }  // namespace anyhome::dataplane

@@ -34,6 +34,7 @@ struct alignas(kCacheLine) WorkerCounters {
   Tally total_cycles;  // of all loops, sleep included
   Tally sleeps;        // with `idle`
   Tally bursts;        // receive calls that gave packets
+  Tally helped;        // packets of other workers' queues
 };
 
 }  // namespace anyhome::dataplane

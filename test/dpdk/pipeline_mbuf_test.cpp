@@ -121,8 +121,8 @@ class World {
     PacketRing punts = make_ring(4096);
     PacketRing ports[] = {make_ring(4096), make_ring(4096)};
     auto counters = std::make_unique<WorkerCounters>();
-    Transmitter transmitter({{0, 0, true, &ports[0], nullptr}, {1, 0, true, &ports[1], nullptr}},
-                            *counters);
+    Lane lane({}, {{0, 0, true, &ports[0], nullptr}, {1, 0, true, &ports[1], nullptr}}, false);
+    Transmitter transmitter(lane, *counters);
     UseMarks used(tables_->adjacency_capacity());
     Handoff handoff({}, *counters);
     MbufEnvironment env(tables_->readers(), pool_.get(), punts, transmitter, handoff, *counters,
@@ -137,7 +137,7 @@ class World {
                                      : make_chain(pool_, frame, {split}));
       }
       pipeline.receive(0, packets);
-      transmitter.flush_all();
+      transmitter.end();
     });
     env.set_now(kFragmentsGivenUp);
     pipeline.on_time();

@@ -10,7 +10,8 @@ TEST_CASE("a flood of one class leaves room for routing, peers and neighbours", 
   PacketPool pool = make_pool();
   PacketRing ring = make_ring(256);
   WorkerCounters counters;
-  Transmitter transmitter({}, counters);
+  Lane lane({}, {}, false);
+  Transmitter transmitter(lane, counters);
   UseMarks used(1);
   Handoff handoff({}, counters);
   MbufEnvironment environment(ReaderView{}, pool.get(), ring, transmitter, handoff, counters, used);

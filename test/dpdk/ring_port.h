@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,12 @@ class RingPort {
 
   void give(unsigned queue, rte_mbuf* frame) {
     REQUIRE(rte_ring_enqueue(receive_[queue].get(), frame) == 0);
+  }
+  // All of them at once.
+  void give(unsigned queue, std::span<rte_mbuf* const> frames) {
+    REQUIRE(rte_ring_enqueue_bulk(receive_[queue].get(),
+                                  reinterpret_cast<void* const*>(frames.data()),  // NOLINT
+                                  static_cast<unsigned>(frames.size()), nullptr) == frames.size());
   }
   // nullptr: nothing was sent.
   rte_mbuf* take(unsigned queue) {

@@ -1,5 +1,6 @@
 // A worker's way out: to its own queue, to a queue's owner, and what neither takes.
 #include <atomic>
+#include <thread>
 
 #include "test/dpdk/worker_fixture.h"
 
@@ -18,17 +19,18 @@ rte_mbuf* make_chain(PacketPool& pool, std::uint16_t first, std::uint16_t second
 
 }  // namespace
 
-TEST_CASE("frames leave by the port's queue at the end of a loop, or when the buffer is full",
+TEST_CASE("frames leave by the port's queue at the end of a burst, or when the buffer is full",
           "[transmit]") {
   PacketPool pool = make_pool();
   NullPort port(pool);
   WorkerCounters counters;
-  Transmitter transmitter({{port.id(), 0, true, nullptr, nullptr}}, counters);
+  Lane lane({}, {{port.id(), 0, true, nullptr, nullptr}}, false);
+  Transmitter transmitter(lane, counters);
   for (int i = 0; i < 130; ++i) {
     transmitter.send(0, make_packet(pool));
   }
   CHECK(port.sent() == 128);
-  transmitter.flush_all();
+  transmitter.end();
   CHECK(port.sent() == 130);
   CHECK(pool.available() == kBuffers);
 }
@@ -37,13 +39,14 @@ TEST_CASE("where another worker owns the queue, it gets the frames in their orde
   PacketPool pool = make_pool();
   PacketRing ring = make_ring(16);
   WorkerCounters counters;
-  Transmitter transmitter({{0, 0, true, &ring, nullptr}}, counters);
+  Lane lane({}, {{0, 0, true, &ring, nullptr}}, false);
+  Transmitter transmitter(lane, counters);
   std::vector<rte_mbuf*> frames;
   for (int i = 0; i < 20; ++i) {
     frames.push_back(make_packet(pool));
     transmitter.send(0, frames.back());
   }
-  transmitter.flush_all();
+  transmitter.end();
   // What the ring does not take is dropped by name.
   CHECK(ring.count() == 15);
   CHECK(drops(counters, DropReason::TransmitQueueFull) == 5);
@@ -60,12 +63,12 @@ TEST_CASE("a port without link takes nothing, and that has a name", "[transmit]"
   PacketRing ring = make_ring(16);
   std::atomic<bool> down = true;
   WorkerCounters counters;
-  Transmitter transmitter({{port.id(), 0, true, nullptr, &down}, {0, 0, true, &ring, &down}},
-                          counters);
+  Lane lane({}, {{port.id(), 0, true, nullptr, &down}, {0, 0, true, &ring, &down}}, false);
+  Transmitter transmitter(lane, counters);
   const auto send_on_both = [&] {
     transmitter.send(0, make_packet(pool));
     transmitter.send(1, make_packet(pool));
-    transmitter.flush_all();
+    transmitter.end();
   };
   send_on_both();
   CHECK(drops(counters, DropReason::PortDown) == 2);
@@ -84,13 +87,59 @@ TEST_CASE("a driver for single buffers gets single buffers", "[transmit]") {
   NullPort port(pool);
   WorkerCounters counters;
   const bool multi_segment = GENERATE(false, true);
-  Transmitter transmitter({{port.id(), 0, multi_segment, nullptr, nullptr}}, counters);
+  Lane lane({}, {{port.id(), 0, multi_segment, nullptr, nullptr}}, false);
+  Transmitter transmitter(lane, counters);
   transmitter.send(0, make_packet(pool));
   transmitter.send(0, make_chain(pool, 100, 900));    // fits into its first buffer
   transmitter.send(0, make_chain(pool, 1500, 1500));  // does not
   transmitter.send(0, make_packet(pool));
-  transmitter.flush_all();
+  transmitter.end();
   CHECK(port.sent() == (multi_segment ? 4 : 3));
   CHECK(drops(counters, DropReason::HeaderNotContiguous) == (multi_segment ? 0 : 1));
   CHECK(pool.available() == kBuffers);
+}
+
+TEST_CASE("who serves a lane sends by it in its turn, not before", "[transmit][lane]") {
+  PacketPool pool = make_pool();
+  PacketRing first_ring = make_ring(256);
+  PacketRing second_ring = make_ring(256);
+  Lane first({{0, 0, 0}}, {{0, 0, true, &first_ring, nullptr}}, true);
+  Lane second({{0, 0, 0}}, {{0, 0, true, &second_ring, nullptr}}, true);
+  WorkerCounters counters;
+  Transmitter owner(first, counters);
+  Transmitter helper(second, counters);
+  const auto receive = [](const PollQueue&, unsigned most) { return most; };
+  const Lane::Ticket before = first.take(0, 32, receive).ticket;
+  const Lane::Ticket after = first.help(receive).ticket;
+  rte_mbuf* const early = make_packet(pool);
+  std::vector<rte_mbuf*> late;
+  // More than the buffer takes: they are not sent either before it is their turn.
+  std::thread other([&] {
+    helper.begin(first, after);
+    for (int i = 0; i < 130; ++i) {
+      late.push_back(rte_pktmbuf_alloc(pool.get()));
+      helper.send(0, late.back());
+    }
+    helper.end();
+  });
+  owner.begin(first, before);
+  owner.send(0, early);
+  CHECK(first_ring.empty());
+  owner.end();
+  other.join();
+  std::vector<rte_mbuf*> sent(200);
+  REQUIRE(first_ring.pop(sent) == 131);
+  CHECK(sent[0] == early);
+  CHECK(std::equal(late.begin(), late.end(), sent.begin() + 1));
+  rte_pktmbuf_free_bulk(sent.data(), 131);
+  // A burst of which nothing is to be sent is no obstacle, and what comes after it is its own
+  // again.
+  helper.begin(first, first.take(0, 32, receive).ticket);
+  helper.end();
+  owner.send(0, make_packet(pool));
+  owner.end();
+  CHECK(first_ring.count() == 1);
+  helper.send(0, make_packet(pool));
+  helper.end();
+  CHECK(second_ring.count() == 1);
 }

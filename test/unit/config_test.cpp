@@ -222,23 +222,23 @@ TEST_CASE("option names are unique, and a slip of the finger is recognized", "[c
 
 TEST_CASE("options of reassembly and of the workers' sharing", "[config]") {
   const DataPath defaults;
-  CHECK(defaults.handoff);
+  CHECK(defaults.work_sharing);
   CHECK(defaults.reassembly_datagrams == 128);
-  const Config config = configured({{"handoff", "off"},
+  const Config config = configured({{"work-sharing", "off"},
                                     {"reassembly-datagrams", "64"},
                                     {"reassembly-bytes", "1000000"},
                                     {"reassembly-timeout", "500"}});
-  CHECK_FALSE(config.data_path.handoff);
+  CHECK_FALSE(config.data_path.work_sharing);
   CHECK(config.data_path.reassembly_datagrams == 64);
   CHECK(config.data_path.reassembly_bytes == 1000000);
   CHECK(config.data_path.reassembly_timeout == std::chrono::milliseconds(500));
-  for (const auto& [key, shown] : {std::pair("handoff", "no"),
+  for (const auto& [key, shown] : {std::pair("work-sharing", "no"),
                                    {"reassembly-datagrams", "64"},
                                    {"reassembly-bytes", "1000000"},
                                    {"reassembly-timeout", "500"}}) {
     CHECK(find_option(key).option->show(config, "") == shown);
   }
-  for (const auto& [key, value] : {std::pair("handoff", "perhaps"),
+  for (const auto& [key, value] : {std::pair("work-sharing", "perhaps"),
                                    {"reassembly-datagrams", "70000"},
                                    {"reassembly-bytes", "1000"},
                                    {"reassembly-timeout", "99"}}) {

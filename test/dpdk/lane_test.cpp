@@ -1,0 +1,167 @@
+// A lane that several workers serve: who may receive, and that what they send keeps its order.
+#include "dataplane/worker/lane.h"
+
+#include <atomic>
+#include <thread>
+
+#include "test/dpdk/worker_fixture.h"
+
+using namespace anyhome;
+using namespace anyhome::test;
+
+namespace {
+
+// Asks for a burst of 32 and gets `packets`; notes how many it may have been.
+Lane::Burst take(Lane& lane, unsigned packets, unsigned& most, std::size_t queue = 0) {
+  return lane.take(queue, 32, [&](const PollQueue&, unsigned at_most) {
+    most = at_most;
+    return packets;
+  });
+}
+Lane::Burst take(Lane& lane, unsigned packets, std::size_t queue = 0) {
+  unsigned most = 0;
+  return take(lane, packets, most, queue);
+}
+
+}  // namespace
+
+TEST_CASE("an owner who is not behind is not helped", "[lane]") {
+  Lane lane({{0, 0, 0}}, {}, true);
+  unsigned asked = 0;
+  const auto help = [&] {
+    return lane.help([&](const PollQueue&, unsigned most) {
+      ++asked;
+      return most;
+    });
+  };
+  CHECK(help().packets == 0);
+  CHECK(take(lane, 0).packets == 0);
+  CHECK(take(lane, 31).packets == 31);
+  CHECK(help().packets == 0);
+  CHECK(asked == 0);
+  // A full burst, and there may be more.
+  CHECK(take(lane, 32).packets == 32);
+  CHECK(help().packets == kMaxBurst);
+  CHECK(asked == 1);
+  CHECK(take(lane, 0).packets == 0);
+  CHECK(help().packets == 0);
+  CHECK(asked == 1);
+}
+
+TEST_CASE("who is behind takes larger bursts until it is not", "[lane]") {
+  Lane lane({{0, 0, 0}}, {}, true);
+  unsigned most = 0;
+  take(lane, 32, most);
+  CHECK(most == 32);
+  take(lane, kMaxBurst, most);
+  CHECK(most == kMaxBurst);
+  take(lane, kMaxBurst - 1, most);
+  CHECK(most == kMaxBurst);
+  take(lane, 5, most);
+  CHECK(most == 32);
+}
+
+TEST_CASE("the queue that is behind is the one that gets help", "[lane]") {
+  Lane lane({{3, 7, 0}, {4, 8, 1}}, {}, true);
+  const auto helped = [&] {
+    int port = -1;
+    (void)lane.help([&](const PollQueue& queue, unsigned) {
+      port = queue.port;
+      return 1U;
+    });
+    return port;
+  };
+  take(lane, 32, 1);
+  CHECK(helped() == 4);
+  take(lane, 5, 0);  // that the other one is not says nothing about it
+  CHECK(helped() == 4);
+  take(lane, 32, 0);
+  CHECK(helped() == 3);
+  take(lane, 5, 0);
+  CHECK(helped() == -1);
+}
+
+TEST_CASE("nobody else serves a lane that is not shared", "[lane]") {
+  Lane lane({{0, 0, 0}}, {}, false);
+  unsigned most = 0;
+  CHECK(take(lane, 32, most).packets == 32);
+  CHECK(take(lane, 32, most).packets == 32);
+  CHECK(most == 32);
+  CHECK(lane.help([](const PollQueue&, unsigned) { return 1U; }).packets == 0);
+  // And nobody waits for anybody.
+  lane.await(5);
+  lane.done(5);
+  lane.await(9);
+}
+
+TEST_CASE("who receives keeps others out, and they do not wait", "[lane]") {
+  Lane lane({{0, 0, 0}}, {}, true);
+  take(lane, 32);
+  unsigned inside = 0;
+  lane.take(0, 32, [&](const PollQueue&, unsigned most) {
+    inside = lane.help([](const PollQueue&, unsigned) { return 1U; }).packets;
+    return most;
+  });
+  CHECK(inside == 0);
+}
+
+TEST_CASE("bursts leave in the order in which they were received", "[lane]") {
+  // Numbers out of a queue that one thread at a time may read, into one that one at a time may
+  // write; neither says so by an atomic.
+  constexpr unsigned kThreads = 4;
+  constexpr std::uint64_t kPackets = 400'000;
+  Lane lane({{0, 0, 0}}, {}, true);
+  std::uint64_t next = 0;
+  std::vector<std::uint64_t> sent;
+  sent.reserve(kPackets);
+  std::atomic<bool> finished = false;
+  std::array<std::uint64_t, kThreads> shares{};
+  const auto receive = [&](std::vector<std::uint64_t>& burst, unsigned most) {
+    burst.clear();
+    while (burst.size() < most && next < kPackets) {
+      burst.push_back(next++);
+    }
+    return static_cast<unsigned>(burst.size());
+  };
+  const auto serve = [&](unsigned thread) {
+    std::vector<std::uint64_t> burst;
+    bool all = false;
+    while (!finished) {
+      const auto take = [&](const PollQueue&, unsigned most) {
+        const unsigned received = receive(burst, most);
+        all = next == kPackets;
+        return received;
+      };
+      const Lane::Burst taken = thread == 0 ? lane.take(0, 32, take) : lane.help(take);
+      if (taken.packets == 0) {
+        if (thread == 0 && all) {
+          // Something of its own comes after all of it.
+          const Lane::Ticket ticket = lane.ticket();
+          lane.await(ticket);
+          sent.push_back(kPackets);
+          lane.done(ticket);
+          finished = true;
+        }
+        continue;
+      }
+      lane.await(taken.ticket);
+      sent.insert(sent.end(), burst.begin(), burst.end());
+      lane.done(taken.ticket);
+      shares[thread] += taken.packets;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back(serve, thread);
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  REQUIRE(sent.size() == kPackets + 1);
+  for (std::uint64_t i = 0; i < sent.size(); ++i) {
+    if (sent[i] != i) {
+      FAIL("packet " << sent[i] << " in place " << i);
+    }
+  }
+  CHECK(shares[0] < kPackets);  // somebody helped
+}
