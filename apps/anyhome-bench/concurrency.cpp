@@ -50,11 +50,12 @@ void measure_own_flows(const Plan& plan, std::uint32_t size, unsigned workers, R
   for (unsigned i = 0; i < workers; ++i) {
     runners.push_back(std::make_unique<Runner>(world, i, i == 0 ? plan.best : nullptr));
   }
+  Runner single(world, plan.best);
   Runner& one = *runners.front();
   const std::string end = fmt::format("{}/{}", size, workers);
   SampleSets samples;
   const auto run = [&] {
-    const Phase alone = one.run(Path::ToMobileNode, plan.packets, one.warm_up());
+    const Phase alone = single.run(Path::ToMobileNode, plan.packets, one.warm_up());
     std::vector<Phase> phases(workers);
     std::atomic<bool> started = false;
     std::vector<Work> others;
@@ -123,7 +124,7 @@ void measure_churn_of(const Plan& plan, std::uint32_t size, Record& record) {
   Shape shape = shape_of(size, plan);
   shape.visitors = kVisitors;
   World world(shape);
-  Runner runner(world, 0, plan.best);
+  Runner runner(world, plan.best);
   // Long enough for thousands of changes.
   const std::uint64_t packets = 4 * plan.packets;
   const std::string end = fmt::format("{}", size);
@@ -188,11 +189,8 @@ void measure_workers(const Plan& plan, Record& record) {
   }
   for (const std::uint32_t size : sizes_of(plan, {1000, 1'000'000})) {
     for (const unsigned workers : worker_counts(other_cores().size() + 1)) {
-      unless_memory_lacks("workers", record, [&] {
-        (void)size;
-        (void)workers;
-        if (0) measure_own_flows(plan, size, workers, record);
-      });
+      unless_memory_lacks("workers", record,
+                          [&] { measure_own_flows(plan, size, workers, record); });
     }
   }
   unless_memory_lacks("workers", record, [&] { measure_one_link(plan, record); });

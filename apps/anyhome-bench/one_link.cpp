@@ -182,7 +182,7 @@ void measure_one_link(const Plan& plan, Record& record) {
   shape.index = plan.indexes.front();
   World world(shape);
   Runner owner(world, 0, plan.best);
-  Runner helper(world, 1);
+  Runner helper(world, 1, nullptr);
   Link own(world, false);
   Link shared(world, true);
   SampleSets samples;

@@ -32,7 +32,7 @@ void measure_together(const Plan& plan, std::uint32_t size,
                       const std::vector<BindingIndex>& indexes, Record& record) {
   struct Candidate {
     Candidate(const Shape& shape, BestSpeed* best)
-        : index(shape.index), world(shape), runner(world, {}, best) {}
+        : index(shape.index), world(shape), runner(world, best) {}
     BindingIndex index;
     World world;
     Runner runner;
@@ -111,7 +111,7 @@ void measure_routes(const Plan& plan, Record& record) {
     const std::string end = fmt::format("{}/{}", routes, scattered ? "scattered" : "dense");
     try {
       World world(shape);
-      Runner runner(world, 0, plan.best);
+      Runner runner(world, plan.best);
       References references(world);
       SampleSets samples;
       take_turns(plan, samples,

@@ -58,6 +58,12 @@ void add_derived(Record& record) {
         added["unmodified/anyhomed-less-macswap/" + parts[2]] = less(figure, device->second);
       }
     }
+    if (name == "unmodified/one-haha-link/1") {
+      const auto both = record.figures.find("unmodified/one-haha-link/2");
+      if (both != record.figures.end()) {
+        added["unmodified/scaling/one-haha-link"] = ratio(figure, both->second, Better::More);
+      }
+    }
     if (parts[0] != "path" || parts.size() != 4 || is_alternative(name)) {
       continue;
     }

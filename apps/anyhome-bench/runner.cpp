@@ -47,7 +47,7 @@ PacketRing make_ring(std::string_view what, unsigned packets) {
 
 }  // namespace
 
-Runner::Runner(World& world, unsigned worker, BestSpeed* best)
+Runner::Runner(World& world, unsigned worker, bool shared, BestSpeed* best)
     : world_(world),
       worker_(worker),
       sender_(world),
@@ -57,7 +57,7 @@ Runner::Runner(World& world, unsigned worker, BestSpeed* best)
       out_(make_ring("out", 2 * kTrain)),
       punts_(make_ring("punts", kPunts)),
       counters_(std::make_unique<WorkerCounters>()),
-      lane_({}, {{0, 0, true, &out_, nullptr}}, false),
+      lane_({}, {{0, 0, true, &out_, nullptr}}, shared),
       transmitter_(lane_, *counters_),
       handoff_({}, *counters_),
       used_(world.tables().adjacency_capacity()),
@@ -171,8 +171,9 @@ std::string Runner::drops() const {
 
 Phase Runner::run(Path path, std::uint64_t packets, std::uint64_t uncounted) {
   out_count_ = 0;
-  const Phase phase = measure(world_.make_template(path), packets, uncounted,
-                              [&](std::span<rte_mbuf*> burst) { serve(lane_, 0, burst); });
+  const Phase phase =
+      measure(world_.make_template(path), packets, uncounted,
+              [&](std::span<rte_mbuf*> burst) { serve(lane_, lane_.ticket(), burst); });
   // What has to come out has: a figure of a path that drops is none.
   if (path != Path::Miss && out_count_ != phase.packets) {
     throw std::runtime_error(fmt::format("{}: {} of {} packets came out;{}", name_of(path),

@@ -33,9 +33,10 @@ class Runner {
  public:
   static constexpr unsigned kBurst = 32;
 
-  // Of several workers out of one set of tables each has its number. `best`, if there is one,
-  // learns how fast the core is.
-  explicit Runner(World& world, unsigned worker = 0, BestSpeed* best = nullptr);
+  // Of several workers out of one set of tables each has its number, and a lane that the others
+  // could serve too. `best`, if there is one, learns how fast the core is.
+  explicit Runner(World& world, BestSpeed* best = nullptr) : Runner(world, 0, false, best) {}
+  Runner(World& world, unsigned worker, BestSpeed* best) : Runner(world, worker, true, best) {}
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -61,6 +62,7 @@ class Runner {
   Speed calibrate();
 
  private:
+  Runner(World& world, unsigned worker, bool shared, BestSpeed* best);
   void fill(const Template& frames);
   void drain();
   void receive(std::span<rte_mbuf* const> burst);
@@ -87,7 +89,7 @@ class Runner {
   dataplane::PacketRing out_;
   dataplane::PacketRing punts_;
   std::unique_ptr<dataplane::WorkerCounters> counters_;
-  dataplane::Lane lane_;  // its own, which is nobody else's
+  dataplane::Lane lane_;
   dataplane::Transmitter transmitter_;
   dataplane::Handoff handoff_;
   dataplane::UseMarks used_;

@@ -85,6 +85,7 @@ const std::vector<View>& views() {
         {"state", "STATE"},
         {"busy_percent", "BUSY%"},
         {"received", "RECEIVED"},
+        {"helped", "HELPED"},
         {"sent", "SENT"},
         {"drops", "DROPS"},
         {"loops", "LOOPS"},

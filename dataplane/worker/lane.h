@@ -69,7 +69,7 @@ class Lane {
     const auto mark = static_cast<std::uint32_t>(queue + 1);
     const std::uint32_t marked = behind_.load(std::memory_order_relaxed);
     const unsigned wanted = marked == mark ? kMaxBurst : most;
-    rte_spinlock_lock(&door_.lock);
+    enter();
     const Burst burst = receive_behind_the_door(queue, wanted, receive);
     rte_spinlock_unlock(&door_.lock);
     if (burst.packets == wanted) {
@@ -99,7 +99,7 @@ class Lane {
     if (!shared_) {
       return 0;
     }
-    rte_spinlock_lock(&door_.lock);
+    enter();
     const Ticket ticket = door_.next++;
     rte_spinlock_unlock(&door_.lock);
     return ticket;
@@ -107,17 +107,8 @@ class Lane {
 
   // Before anything is sent with a ticket. Those before it are bursts under way, so it is soon.
   void await(Ticket ticket) const {
-    if (!shared_) {
-      return;
-    }
-    // Longer than a burst takes: whoever has it is not running, for want of a processor.
-    constexpr unsigned kPauses = 100;
-    for (unsigned pauses = 0; door_.sending.load(std::memory_order_acquire) != ticket;) {
-      if (++pauses < kPauses) {
-        rte_pause();
-      } else {
-        std::this_thread::yield();
-      }
+    if (shared_) {
+      wait_until([&] { return door_.sending.load(std::memory_order_acquire) == ticket; });
     }
   }
 
@@ -137,6 +128,23 @@ class Lane {
 
  private:
   static constexpr std::uint32_t kNone = 0;
+
+  template <class Condition>
+  static void wait_until(Condition&& condition) {
+    // Longer than a burst takes: whoever is in the way is not running, for want of a processor.
+    constexpr unsigned kPauses = 100;
+    for (unsigned pauses = 0; !condition();) {
+      if (++pauses < kPauses) {
+        rte_pause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  void enter() {
+    wait_until([&] { return rte_spinlock_trylock(&door_.lock) != 0; });
+  }
 
   template <class Receive>
   Burst receive_behind_the_door(std::size_t queue, unsigned most, Receive& receive) {

@@ -62,23 +62,24 @@ def eal(file_prefix, count=2, memory=400, where=None):
             "--file-prefix", file_prefix]
 
 
-def worker_processor():
-    """Where the worker of a program runs when its speed has to be known."""
-    return processors()[-1]
+def worker_processors(count=1):
+    """Where the workers of a program run when their speed has to be known; the last come first."""
+    return processors()[::-1][:count]
 
 
-def lcores_with_fixed_worker():
+def lcores_with_fixed_workers(count=1):
     which = ",".join(map(str, processors()))
-    return f"0@({which}),1@{worker_processor()}"
+    workers = (f",{lcore}@{processor}" for lcore, processor in enumerate(worker_processors(count), 1))
+    return f"0@({which}){''.join(workers)}"
 
 
-def worker_thread(pid):
-    """The directory in /proc of the thread of the only worker lcore."""
+def worker_thread(pid, lcore=1):
+    """The directory in /proc of the thread of a worker lcore."""
     for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        if (thread / "comm").read_text(encoding="ascii").strip() in ("rte-worker-1", "lcore-worker-1",
-                                                                     "dpdk-worker1"):
+        if (thread / "comm").read_text(encoding="ascii").strip() in (
+                f"rte-worker-{lcore}", f"lcore-worker-{lcore}", f"dpdk-worker{lcore}"):
             return thread
-    raise LabError("there is no worker thread")
+    raise LabError(f"there is no worker thread of lcore {lcore}")
 
 
 def times_preempted(thread):

@@ -4,6 +4,7 @@ without end. What testpmd's macswap takes is what the device and its buffers cos
 net_pcap copies each packet into a new buffer and throws away what is sent. Anybody can put another
 forwarder in the place of either.
 """
+import functools
 import ipaddress
 import re
 import struct
@@ -21,6 +22,8 @@ OTHER_MAC = bytes.fromhex("020000000001")
 UDP, IPV6 = 17, 41
 WINDOW = 0.01  # seconds of which one sample is the mean, short enough to be quiet as a whole
 
+LOCATOR, PEER = "2001:db8:a1::1a", "2001:db8:a2::1a"
+
 CONFIGURATION = f"""\
 route = ::/0 via 2001:db8:a1::1 port wan
 neighbor = 2001:db8:a1::1 mac 02:00:00:00:00:01 port wan
@@ -28,6 +31,19 @@ neighbor = 2001:db8:a1::1 mac 02:00:00:00:00:01 port wan
 device = net_pcap0
 [port.signalling]
 device = net_memif0
+"""
+# With a peer that says nothing: what comes over its link is forwarded all the same.
+OF_SET = f"""\
+locator = {LOCATOR}
+group-id = 7
+set-key = 000102030405060708090a0b0c0d0e0f
+link-is-secure = yes
+min-links = 0
+boot-wait = 0
+""" + CONFIGURATION.replace("[port.wan]", f"[port.wan]\naddress = {LOCATOR}/64\nhaha = yes") + f"""\
+[peer.silent]
+home-agent-address = 2001:db8:0:1::2a
+locator = {PEER}
 """
 
 
@@ -45,6 +61,9 @@ def packet(kind, number):
     node = number * 7919 % NODES
     if kind == "to-mobile-node":
         return header(address(CORRESPONDENT), address(HOME, node), UDP, payload)
+    if kind == "one-haha-link":
+        return header(address(PEER), address(LOCATOR), IPV6,
+                      header(address(CORRESPONDENT), address(HOME, node), UDP, payload))
     if kind == "miss":
         return header(address(CORRESPONDENT), address("2001:db8:0:1:2::", node + 1), UDP, payload)
     return header(address(CARE_OF, node), address(HOME_AGENT), IPV6,
@@ -64,23 +83,30 @@ def device(path):
 
 
 class Windows:
-    """Samples: cycles per packet, and the lowest speed of the worker's core before and after; none if
-    somebody took the core meanwhile."""
+    """Samples: cycles per packet, and the lowest speed of the workers' cores before and after; none if
+    somebody took a core meanwhile."""
 
-    def __init__(self, place, pid):
-        self.calibrator = daemon.Calibrator(place, daemon.worker_processor())
-        self.worker = daemon.worker_thread(pid)
+    def __init__(self, place, pid, workers=1):
+        self.calibrators = [daemon.Calibrator(place, processor)
+                            for processor in daemon.worker_processors(workers)]
+        self.workers = [daemon.worker_thread(pid, lcore) for lcore in range(1, workers + 1)]
         self.taken = []
+
+    def speed(self):
+        return functools.reduce(daemon.slowest, (each.speed() for each in self.calibrators))
+
+    def times_preempted(self):
+        return sum(map(daemon.times_preempted, self.workers))
 
     def take(self, seconds, window):
         """`window` returns cycles per packet, None when there were no packets."""
         end = time.monotonic() + seconds
-        before = self.calibrator.speed()
+        before = self.speed()
         while True:
-            switches = daemon.times_preempted(self.worker)
+            switches = self.times_preempted()
             value = window()
-            undisturbed = daemon.times_preempted(self.worker) == switches
-            after = self.calibrator.speed()
+            undisturbed = self.times_preempted() == switches
+            after = self.speed()
             if value is not None:
                 speed = daemon.slowest(before, after) if undisturbed else (0.0, 0.0)
                 self.taken.append([value, *speed])
@@ -97,7 +123,7 @@ def testpmd(place, devices, seconds, *options):
     # By lines, although it is no terminal that it writes to.
     process, log = place.start(
         "testpmd", "stdbuf", "-oL", "dpdk-testpmd",
-        *daemon.eal(place.prefix + "-testpmd", where=daemon.lcores_with_fixed_worker()), "--no-telemetry",
+        *daemon.eal(place.prefix + "-testpmd", where=daemon.lcores_with_fixed_workers()), "--no-telemetry",
         *devices, "--", "-i", "--forward-mode=macswap", "--record-core-cycles", "--nb-cores=1",
         "--no-lsc-interrupt", "--no-flush-rx", "--total-num-mbufs=8192", *options, stdin=subprocess.PIPE)
 
@@ -147,26 +173,27 @@ def register(place, telemetry):
     raise LabError(f"{bindings()} of {NODES} mobile nodes are registered")
 
 
-def anyhomed(place, pcap, seconds):
-    """Cycles of loops that had packets, by packet."""
+def anyhomed(place, pcap, seconds, configuration=CONFIGURATION, workers=1):
+    """Cycles per packet: of loops that had packets, or for several workers, of the clock."""
     socket = place.directory / "memif.sock"
-    place.start_daemon(CONFIGURATION, device(pcap), f"--vdev=net_memif0,role=server,"
+    place.start_daemon(configuration, device(pcap), f"--vdev=net_memif0,role=server,"
                        f"socket-abstract=no,socket={socket},mac=02:00:00:00:00:1a",
-                       where=daemon.lcores_with_fixed_worker())
+                       where=daemon.lcores_with_fixed_workers(workers))
     telemetry = place.telemetry()
     place.wait("the memif socket", socket.exists)
     register(place, telemetry)
+    cycles = "busy_cycles" if workers == 1 else "total_cycles"
 
     def reading():
-        worker = telemetry.rows("workers")[0]
-        return worker["busy_cycles"], worker["received"]
+        rows = telemetry.rows("workers")
+        return rows[0][cycles], sum(row["received"] for row in rows)
 
     def window():
         before = reading()
         time.sleep(WINDOW)
         after = reading()
         return (after[0] - before[0]) / (after[1] - before[1]) if after[1] > before[1] else None
-    return Windows(place, place.daemon.pid).take(seconds, window)
+    return Windows(place, place.daemon.pid, workers).take(seconds, window)
 
 
 def samples(build, quick):
@@ -182,4 +209,10 @@ def samples(build, quick):
             write_pcap(pcap, kind)
             found[f"unmodified/testpmd-macswap/{kind}"] = testpmd(place, [device(pcap)], seconds)
             found[f"unmodified/anyhomed/{kind}"] = anyhomed(place, pcap, seconds)
+    # One receive queue, for one worker and for two.
+    for workers in range(1, min(len(daemon.processors()), 2) + 1):
+        with Place(build) as place:
+            pcap = place.directory / "in.pcap"
+            write_pcap(pcap, "one-haha-link")
+            found[f"unmodified/one-haha-link/{workers}"] = anyhomed(place, pcap, seconds, OF_SET, workers)
     return found

@@ -281,6 +281,17 @@ TEST_CASE("samples of other programs become figures", "[bench]") {
   CHECK_FALSE(derived.figures.at("unmodified/anyhomed-less-macswap/miss").busy.has_value());
 }
 
+TEST_CASE("of a program with one worker and with two there is a ratio", "[bench]") {
+  const auto read = from_json(R"({"samples":
+      {"unmodified/one-haha-link/1": [[150, 1.4, 5.0]], "unmodified/one-haha-link/2": [[75, 1.4, 5.0]]}})");
+  REQUIRE(read.has_value());
+  Record derived = *read;
+  add_derived(derived);
+  const Figure& times = derived.figures.at("unmodified/scaling/one-haha-link");
+  CHECK(times.quiet == 2);
+  CHECK(times.better == Better::More);
+}
+
 TEST_CASE("rates of other programs are figures of which more is better", "[bench]") {
   const auto read = from_json(R"({"control/updates": 250000})");
   REQUIRE(read.has_value());
