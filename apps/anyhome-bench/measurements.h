@@ -30,8 +30,7 @@ void measure_paths(const Plan& plan, Record& record);
 void measure_routes(const Plan& plan, Record& record);
 // stage-cycles/PATH/total, and the record's profile: a thousand bindings.
 void measure_stages(const Plan& plan, Record& record);
-// workers/...: what more workers are worth, with flows of their own or with half of one HAHA
-// link's.
+// workers/...: what more workers are worth, with flows of their own, or for one HAHA link.
 void measure_workers(const Plan& plan, Record& record);
 // churn/...: what a packet costs while the tables change.
 void measure_churn(const Plan& plan, Record& record);

@@ -30,7 +30,7 @@ using dataplane::Lane;
 using dataplane::PacketPool;
 using dataplane::Port;
 
-constexpr unsigned kBurst = Runner::kBurst;
+constexpr unsigned kMaxBurst = dataplane::kMaxBurst;
 // Few enough for the second-level caches, as everywhere in this program, and more than both workers
 // keep in their own.
 constexpr unsigned kBuffers = 1023;
@@ -73,6 +73,11 @@ class Device {
     return count;
   }
   [[nodiscard]] dataplane::TransmitPath transmit_path() const { return {port_->id(), 0, true}; }
+  // Nothing else than this can be at its end.
+  [[nodiscard]] bool all_came_out() const {
+    const dataplane::PortStatistics statistics = port_->statistics();
+    return statistics.sent == statistics.received;
+  }
 
  private:
   static unsigned next_number() {
@@ -107,59 +112,44 @@ struct Link {
   Link(const World& world, bool shared)
       : device(world), lane({{0, 0, 0}}, {device.transmit_path()}, shared) {}
 
+  // Of a lane that is asked by `take`.
+  auto receiving_into(std::span<rte_mbuf*> packets) {
+    return [this, packets](const dataplane::PollQueue& /*queue*/, unsigned most) {
+      return device.receive(packets.first(most));
+    };
+  }
+
   Device device;
   Lane lane;
 };
 
-// Each counts its own, and writes it once for a burst.
-struct alignas(dataplane::kCacheLine) Served {
+// Packets of one worker, which it writes once for a burst.
+struct alignas(dataplane::kCacheLine) Tally {
   std::atomic<std::uint64_t> packets = 0;
   void add(std::uint64_t more) {
     packets.store(packets.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }
+  [[nodiscard]] std::uint64_t value() const { return packets.load(std::memory_order_relaxed); }
 };
 
-// What a worker does once per loop; `forward` has the burst.
-template <class Take, class Forward>
-void serve(Link& link, Served& served, Take take, Forward forward) {
-  std::array<rte_mbuf*, dataplane::kMaxBurst> packets;
-  const Lane::Burst burst = take([&](const dataplane::PollQueue& /*queue*/, unsigned most) {
-    return link.device.receive(std::span(packets).first(most));
-  });
-  if (burst.packets != 0) {
-    forward(burst.ticket, std::span(packets).first(burst.packets));
-    served.add(burst.packets);
-  }
-}
-
-template <class Forward>
-void serve_own(Link& link, Served& served, Forward forward) {
-  serve(
-      link, served, [&](auto receive) { return link.lane.take(0, kBurst, receive); }, forward);
-}
-
-// Of both together, as long as `runner`, the owner, takes for `packets` packets of its own.
-template <class Forward>
-Phase measure(Link& link, Runner& runner, std::uint64_t packets, const Served* other,
-              Forward forward) {
+// Runs `burst`, which says how many packets it was, until these are `packets`; per packet of these
+// and of another worker's in the same time.
+template <class Burst>
+Phase measure(Runner& runner, std::uint64_t packets, const Tally& other, Burst burst) {
   constexpr unsigned kSegment = 256;  // bursts between two looks at the clock
-  Served served;
-  const auto all = [&] {
-    return served.packets.load(std::memory_order_relaxed) +
-           (other == nullptr ? 0 : other->packets.load(std::memory_order_relaxed));
-  };
   Phase phase;
   const long preempted = preemptions();
   phase.speed = runner.calibrate();
   std::uint64_t cycles = 0;
-  while (served.packets < packets) {
-    const std::uint64_t before = all();
+  for (std::uint64_t own = 0; own < packets;) {
+    const std::uint64_t before = own;
+    const std::uint64_t others_before = other.value();
     const std::uint64_t start = rte_rdtsc_precise();
-    for (unsigned burst = 0; burst < kSegment; ++burst) {
-      serve_own(link, served, forward);
+    for (unsigned i = 0; i < kSegment; ++i) {
+      own += burst();
     }
     cycles += rte_rdtsc_precise() - start;
-    phase.packets += all() - before;
+    phase.packets += own - before + other.value() - others_before;
     phase.speed = slowest(phase.speed, runner.calibrate());
   }
   if (preemptions() != preempted) {
@@ -169,73 +159,110 @@ Phase measure(Link& link, Runner& runner, std::uint64_t packets, const Served* o
   return phase;
 }
 
-void check(const Runner& runner) {
-  if (const std::string lost = runner.drops(); !lost.empty()) {
-    throw std::runtime_error("one HAHA link:" + lost);
+class OneLink {
+ public:
+  explicit OneLink(const Plan& plan)
+      : plan_(plan),
+        world_(shape(plan)),
+        owner_(world_, 0, plan.best),
+        helper_(world_, 1, nullptr),
+        alone_(world_, false),
+        shared_(world_, true) {}
+
+  // Everything once; all of it has to come out.
+  void run(SampleSets& samples) {
+    const Reader reader(world_.qsbr(), 0);
+    const Phase device = measure_device();
+    const Phase one = measure_lane(alone_, nobody_);
+    Phase both;
+    Tally helped;
+    Speed speed_of_helper{};
+    together([&] { both = measure_lane(shared_, helped); },
+             [&](std::atomic<unsigned>& running, const std::atomic<bool>& enough) {
+               speed_of_helper = help(running, enough, helped);
+             });
+    if (helped.value() == 0) {
+      throw std::runtime_error("one HAHA link: the second worker had no packet");
+    }
+    if (!alone_.device.all_came_out() || !shared_.device.all_came_out()) {
+      throw std::runtime_error("one HAHA link: packets are missing;" + owner_.drops() +
+                               helper_.drops());
+    }
+    // What the device costs is no worker's.
+    const double by_one = one.cycles - device.cycles;
+    const double by_each = 2 * both.cycles - device.cycles;
+    const Speed speed_of_one = slowest(device.speed, one.speed);
+    const Speed speed_of_both = slowest(device.speed, slowest(both.speed, speed_of_helper));
+    samples["workers/one/one-haha-link"].add(by_one, speed_of_one);
+    samples["workers/each/one-haha-link"].add(by_each, speed_of_both);
+    samples["workers/scaling/one-haha-link"].add(2 * by_one / by_each,
+                                                 slowest(speed_of_one, speed_of_both));
   }
-}
+
+ private:
+  static Shape shape(const Plan& plan) {
+    Shape shape;
+    shape.index = plan.indexes.front();
+    return shape;
+  }
+
+  // Frames are received and sent back at once.
+  Phase measure_device() {
+    Device& device = alone_.device;
+    const dataplane::TransmitPath path = device.transmit_path();
+    return measure(owner_, plan_.packets, nobody_, [&] {
+      std::array<rte_mbuf*, kMaxBurst> packets;
+      const unsigned count = device.receive(packets);
+      rte_eth_tx_burst(path.device, path.queue, packets.data(), static_cast<std::uint16_t>(count));
+      return count;
+    });
+  }
+
+  Phase measure_lane(Link& link, const Tally& other) {
+    return measure(owner_, plan_.packets, other, [&] {
+      std::array<rte_mbuf*, kMaxBurst> packets;
+      const Lane::Burst burst = link.lane.take(0, Runner::kBurst, link.receiving_into(packets));
+      return serve(link, owner_, 0, burst, packets);
+    });
+  }
+
+  Speed help(std::atomic<unsigned>& running, const std::atomic<bool>& enough, Tally& helped) {
+    const Reader reader(world_.qsbr(), 1);
+    const long preempted = preemptions();
+    const Speed before = helper_.calibrate();
+    ++running;
+    while (!enough.load(std::memory_order_relaxed)) {
+      std::array<rte_mbuf*, kMaxBurst> packets;
+      const Lane::Burst burst = shared_.lane.help(shared_.receiving_into(packets));
+      helped.add(serve(shared_, helper_, 1, burst, packets));
+    }
+    return preemptions() == preempted ? slowest(before, helper_.calibrate()) : Speed{};
+  }
+
+  unsigned serve(Link& link, Runner& runner, unsigned reader, const Lane::Burst& burst,
+                 std::span<rte_mbuf* const> packets) {
+    if (burst.packets != 0) {
+      runner.serve(link.lane, burst.ticket, packets.first(burst.packets));
+    }
+    rte_rcu_qsbr_quiescent(world_.qsbr(), reader);
+    return burst.packets;
+  }
+
+  const Plan& plan_;
+  World world_;
+  Runner owner_;
+  Runner helper_;
+  Link alone_;
+  Link shared_;
+  const Tally nobody_;
+};
 
 }  // namespace
 
 void measure_one_link(const Plan& plan, Record& record) {
-  Shape shape;
-  shape.index = plan.indexes.front();
-  World world(shape);
-  Runner owner(world, 0, plan.best);
-  Runner helper(world, 1, nullptr);
-  Link own(world, false);
-  Link shared(world, true);
+  OneLink link(plan);
   SampleSets samples;
-  const auto forward_by = [&](Runner& runner, Link& link) {
-    return [&](Lane::Ticket ticket, std::span<rte_mbuf* const> burst) {
-      runner.serve(link.lane, ticket, burst);
-      rte_rcu_qsbr_quiescent(world.qsbr(), &runner == &owner ? 0 : 1);
-    };
-  };
-  const auto send_back = [](Link& link) {
-    return [&link](Lane::Ticket ticket, std::span<rte_mbuf*> burst) {
-      const dataplane::TransmitPath path = link.device.transmit_path();
-      link.lane.await(ticket);
-      rte_eth_tx_burst(path.device, path.queue, burst.data(),
-                       static_cast<std::uint16_t>(burst.size()));
-      link.lane.done(ticket);
-    };
-  };
-  const auto run = [&] {
-    const Reader first(world.qsbr(), 0);
-    // What the device costs is no worker's: it is taken off.
-    const Phase device = measure(own, owner, plan.packets, nullptr, send_back(own));
-    const Phase shared_device = measure(shared, owner, plan.packets, nullptr, send_back(shared));
-    const Phase alone = measure(own, owner, plan.packets, nullptr, forward_by(owner, own));
-    Phase both;
-    Served helped;
-    Speed other{};
-    together(
-        [&] { both = measure(shared, owner, plan.packets, &helped, forward_by(owner, shared)); },
-        [&](std::atomic<unsigned>& running, const std::atomic<bool>& enough) {
-          const Reader second(world.qsbr(), 1);
-          const long preempted = preemptions();
-          other = helper.calibrate();
-          ++running;
-          while (!enough.load(std::memory_order_relaxed)) {
-            serve(
-                shared, helped, [&](auto receive) { return shared.lane.help(receive); },
-                forward_by(helper, shared));
-          }
-          other = preemptions() == preempted ? slowest(other, helper.calibrate()) : Speed{};
-        });
-    const double one = alone.cycles - device.cycles;
-    const double each = 2 * both.cycles - shared_device.cycles;
-    const Speed speed_of_one = slowest(device.speed, alone.speed);
-    const Speed speed_of_both = slowest(shared_device.speed, slowest(both.speed, other));
-    samples["workers/one/one-haha-link"].add(one, speed_of_one);
-    samples["workers/each/one-haha-link"].add(each, speed_of_both);
-    samples["workers/scaling/one-haha-link"].add(2 * one / each,
-                                                 slowest(speed_of_one, speed_of_both));
-  };
-  take_turns(plan, samples, {{"workers/scaling/one-haha-link", run}});
-  check(owner);
-  check(helper);
+  take_turns(plan, samples, {{"workers/scaling/one-haha-link", [&] { link.run(samples); }}});
   record_cycles(plan, samples, record);
   record.figures["workers/scaling/one-haha-link"] =
       samples["workers/scaling/one-haha-link"].figure(plan.best->speed(), "times", Better::More);

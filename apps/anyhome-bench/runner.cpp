@@ -172,8 +172,9 @@ std::string Runner::drops() const {
 Phase Runner::run(Path path, std::uint64_t packets, std::uint64_t uncounted) {
   out_count_ = 0;
   const Phase phase =
-      measure(world_.make_template(path), packets, uncounted,
-              [&](std::span<rte_mbuf*> burst) { serve(lane_, lane_.ticket(), burst); });
+      measure(world_.make_template(path), packets, uncounted, [&](std::span<rte_mbuf*> burst) {
+        serve(lane_, lane_.shared() ? lane_.ticket() : 0, burst);
+      });
   // What has to come out has: a figure of a path that drops is none.
   if (path != Path::Miss && out_count_ != phase.packets) {
     throw std::runtime_error(fmt::format("{}: {} of {} packets came out;{}", name_of(path),
@@ -197,14 +198,14 @@ Phase Runner::run(Reference reference, References& tables, std::uint64_t packets
     for (rte_mbuf* packet : burst) {
       transmitter_.send(0, packet);
     }
-    transmitter_.end();
+    transmitter_.flush_all();
   });
 }
 
 void Runner::serve(Lane& lane, Lane::Ticket ticket, std::span<rte_mbuf* const> burst) {
   transmitter_.begin(lane, ticket);
   receive(burst);
-  transmitter_.end();
+  transmitter_.flush_all();
 }
 
 }  // namespace anyhome::bench

@@ -323,7 +323,7 @@ void DataPlane::create_lanes() {
   for (std::size_t port = 0; port < ports_.size(); ++port) {
     ports_down_.emplace_back(false);
   }
-  const bool shared = config_.data_path.work_sharing && lcores_.size() > 1;
+  const bool shared = config_.data_path.shares_work() && lcores_.size() > 1;
   for (std::size_t worker = 0; worker < lcores_.size(); ++worker) {
     std::vector<PollQueue> receive;
     for (const ReceiveQueue& queue : plan_.receive[worker]) {
@@ -366,7 +366,7 @@ void DataPlane::create_workers() {
     setup.qsbr = qsbr_.get();
     setup.pool = worker_pool_->get();
     setup.lane = lanes_[index].get();
-    for (std::size_t other = 1; other < count && config_.data_path.work_sharing; ++other) {
+    for (std::size_t other = 1; other < count && path.shares_work(); ++other) {
       setup.others.push_back(lanes_[(index + other) % count].get());
     }
     for (std::uint16_t port = 0; port < ports_.size(); ++port) {

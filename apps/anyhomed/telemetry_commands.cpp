@@ -308,6 +308,7 @@ TelemetryReply TelemetryCommands::workers(const Now&, const std::string& paramet
                     {"busy_percent", std::uint64_t{sources_.supervisor.busy_percent(i)}},
                     {"busy_cycles", counters.busy_cycles.value()},
                     {"total_cycles", counters.total_cycles.value()},
+                    {"waited_cycles", counters.waited_cycles.value()},
                     {"loops", counters.loops.value()},
                     {"bursts", counters.bursts.value()},
                     {"sleeps", counters.sleeps.value()},

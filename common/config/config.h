@@ -198,7 +198,9 @@ struct DataPath {
   // MTU that correspondents are told (rulings §10); default: 1420 with peers, the tunnel's without.
   std::optional<std::uint16_t> mtu_to_correspondents;
   bool clamp_tcp_mss = false;
-  bool work_sharing = true;  // a worker with nothing to do helps one that is behind
+  // A worker with nothing to do helps one that is behind; by default unless processors are shared.
+  std::optional<bool> work_sharing;
+  [[nodiscard]] bool shares_work() const { return work_sharing.value_or(!idle); }
   // Of one worker: fragments for this agent that wait for the rest of their datagram.
   std::uint32_t reassembly_datagrams = 128;
   std::uint32_t reassembly_bytes = 2U << 20U;

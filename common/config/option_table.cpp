@@ -396,7 +396,8 @@ const Option kOptions[] = {
        return assign(c.data_path.control_queue, parse_number<unsigned>(v, 0, 1U << 24U));
      },
      [](const Config& c, View) { return std::to_string(c.data_path.control_queue); }},
-    {kPath, "burst", "NUMBER", "packets a worker takes at once", false,
+    {kPath, "burst", "NUMBER", "packets a worker takes at once; of a queue that is behind, 64",
+     false,
      [](Config& c, View, View v) {
        return assign(c.data_path.burst, parse_number<unsigned>(v, 1, 64));
      },
@@ -435,10 +436,12 @@ const Option kOptions[] = {
      [](Config& c, View, View v) { return assign(c.data_path.clamp_tcp_mss, parse_bool(v)); },
      [](const Config& c, View) { return show_bool(c.data_path.clamp_tcp_mss); }},
     {kPath, "work-sharing", kYesOrNo,
-     "a worker that has nothing to do serves bursts of one that is behind; the order of packets "
-     "is kept",
+     "a worker that has nothing to do serves bursts of one that is behind, in order; by default "
+     "yes, with idle no",
      false, [](Config& c, View, View v) { return assign(c.data_path.work_sharing, parse_bool(v)); },
-     [](const Config& c, View) { return show_bool(c.data_path.work_sharing); }},
+     [](const Config& c, View) {
+       return c.data_path.work_sharing ? show_bool(*c.data_path.work_sharing) : std::string();
+     }},
     {kPath, "reassembly-datagrams", "NUMBER",
      "fragmented tunnel packets that a worker puts together at a time; 0: none, they are dropped",
      false,

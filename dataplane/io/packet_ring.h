@@ -1,4 +1,5 @@
-// A single-producer single-consumer ring of packets between two threads.
+// A single-producer single-consumer ring of packets between two threads. Its producer may become
+// another thread where something else puts them in order (worker/lane.h).
 //
 // Never a multi-producer ring: a producer that is preempted half-way would stop all others, and
 // labs run several threads on one core.

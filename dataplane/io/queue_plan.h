@@ -23,7 +23,7 @@ struct ReceiveQueue {
 };
 
 struct TransmitQueue {
-  std::uint16_t owner = 0;  // worker that may use the queue
+  std::uint16_t owner = 0;  // worker whose queue it is
   std::uint16_t queue = 0;
   friend bool operator==(const TransmitQueue&, const TransmitQueue&) = default;
 };

@@ -67,12 +67,6 @@ inline std::uint32_t datagram_hash(const std::byte* ip, std::size_t fragment_at)
   return hash * 0x9e3779b1U;
 }
 
-// The low 20 bits of a header's first word; 0: not labelled (RFC 6437 §2).
-inline std::uint32_t flow_label_of(const std::byte* ip) { return load_be32(ip) & 0xfffffU; }
-
-// Whatever the labels are, sequential numbers or hashes, their products have high bits that differ.
-constexpr std::uint32_t label_hash(std::uint32_t label) { return label * 0x9e3779b1U; }
-
 // RFC 6438 §3: a label out of the hash, never 0 (0 says "not labelled").
 constexpr std::uint32_t outer_flow_label(std::uint32_t hash) {
   const std::uint32_t label = hash >> 12U;

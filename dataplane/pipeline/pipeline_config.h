@@ -89,7 +89,7 @@ struct PipelineConfig {
   std::uint16_t mtu_to_correspondents = 0xffff;
   bool clamp_tcp_mss = false;
   ReassemblyLimits reassembly;
-  // This worker, and how many share the packets of one HAHA link; 1: nobody hands anything off.
+  // This worker, and among how many fragments for us are divided; 1: nobody hands anything off.
   std::uint32_t worker = 0;
   std::uint32_t workers = 1;
   wire::CodePoints code_points;

@@ -2,8 +2,7 @@
 //
 // Whoever sends much through one pair of addresses, as the HAHA link of a peer does, fills one
 // receive queue, and one worker. So a worker that has nothing to do may serve a burst of a lane
-// that is behind. Nothing of a packet crosses from core to core then: who receives it does all of
-// it.
+// that is behind. No frame crosses from core to core then: who receives it does all of it.
 //
 // Order is kept by tickets. Receiving is for one at a time, and each burst takes the next ticket;
 // sending is in the order of the tickets, by whoever has them. So what came in by a queue leaves by
@@ -11,12 +10,15 @@
 // ethdev demands. Workers write what they share once for a burst.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include <rte_cycles.h>
 #include <rte_pause.h>
 #include <rte_spinlock.h>
 
@@ -46,126 +48,165 @@ class Lane {
  public:
   using Ticket = std::uint64_t;
 
-  // `shared`: others than the owner may serve it.
+  // `shared`: others than the owner may serve it. Only such a lane has tickets.
   Lane(std::vector<PollQueue> receive, std::vector<TransmitPath> transmit, bool shared)
-      : receive_(std::move(receive)), transmit_(std::move(transmit)), shared_(shared) {}
+      : queues_(receive.begin(), receive.end()), transmit_(std::move(transmit)), shared_(shared) {}
 
-  [[nodiscard]] const std::vector<PollQueue>& queues() const { return receive_; }
+  [[nodiscard]] std::size_t queues() const { return queues_.size(); }
   [[nodiscard]] const std::vector<TransmitPath>& transmit() const { return transmit_; }
+  [[nodiscard]] bool shared() const { return shared_; }
 
   struct Burst {
     unsigned packets = 0;
-    Ticket ticket = 0;  // if there are any
+    std::uint16_t port = 0;  // that they came in on
+    Ticket ticket = 0;       // if there are any
   };
 
-  // The owner. receive(queue, most) says how many packets it got of so many at most. A burst that
-  // is full means that there may be more: then the next one is of kMaxBurst, since what workers pay
-  // for sharing they pay by the burst.
+  // The owner. receive(queue, most) says how many packets it got of so many at most. A queue that
+  // gives full bursts until they come to kMaxBurst packets is behind, until one gives less than
+  // half of that. While it is, bursts are of kMaxBurst, whatever `usual` is: there is no delay left
+  // to be kept short, and what sharing costs it costs by the burst.
   template <class Receive>
-  Burst take(std::size_t queue, unsigned most, Receive&& receive) {
-    if (!shared_) {
-      return {receive(receive_[queue], most), 0};
+  Burst take(std::size_t queue, unsigned usual, Receive&& receive) {
+    const bool behind = is_behind(queue);
+    const unsigned most = behind ? kMaxBurst : usual;
+    if (shared_) {
+      enter();
     }
-    const auto mark = static_cast<std::uint32_t>(queue + 1);
-    const std::uint32_t marked = behind_.load(std::memory_order_relaxed);
-    const unsigned wanted = marked == mark ? kMaxBurst : most;
-    enter();
-    const Burst burst = receive_behind_the_door(queue, wanted, receive);
-    rte_spinlock_unlock(&door_.lock);
-    if (burst.packets == wanted) {
-      if (marked != mark) {
-        behind_.store(mark, std::memory_order_relaxed);
+    const Burst burst = receive_from(queue, most, receive);
+    if (shared_) {
+      leave();
+    }
+    if (behind) {
+      if (burst.packets < kStillBehind) {
+        set_behind(queue, false);
       }
-    } else if (marked == mark) {
-      behind_.store(kNone, std::memory_order_relaxed);
+    } else if (burst.packets < most) {
+      queues_[queue].in_full_bursts = 0;
+    } else if ((queues_[queue].in_full_bursts += burst.packets) >= kMaxBurst) {
+      set_behind(queue, true);
     }
     return burst;
   }
 
-  // Anybody else: nothing unless the owner is behind.
+  // Anybody else: nothing unless a queue is behind and nobody is receiving at this moment. Of
+  // several queues each has its turn.
   template <class Receive>
   Burst help(Receive&& receive) {
-    const std::uint32_t mark = behind_.load(std::memory_order_relaxed);
-    if (mark == kNone || rte_spinlock_trylock(&door_.lock) == 0) {
+    const std::uint64_t marks = behind_.load(std::memory_order_relaxed);
+    if (marks == 0 || rte_spinlock_is_locked(&door_.lock) != 0 ||
+        rte_spinlock_trylock(&door_.lock) == 0) {
       return {};
     }
-    const Burst burst = receive_behind_the_door(mark - 1, kMaxBurst, receive);
-    rte_spinlock_unlock(&door_.lock);
+    const std::uint64_t from_there = std::rotr(marks, static_cast<int>(door_.helped_next));
+    const auto queue =
+        (door_.helped_next + static_cast<unsigned>(std::countr_zero(from_there))) % kMarks;
+    door_.helped_next = (queue + 1) % kMarks;
+    const Burst burst = receive_from(queue, kMaxBurst, receive);
+    leave();
+    if (burst.packets < kStillBehind) {
+      set_behind(queue, false);
+    }
     return burst;
   }
 
   // For what the owner sends of its own: after all that has been received so far.
   Ticket ticket() {
-    if (!shared_) {
-      return 0;
-    }
     enter();
     const Ticket ticket = door_.next++;
-    rte_spinlock_unlock(&door_.lock);
+    leave();
     return ticket;
   }
 
-  // Before anything is sent with a ticket. Those before it are bursts under way, so it is soon.
-  void await(Ticket ticket) const {
-    if (shared_) {
-      wait_until([&] { return door_.sending.load(std::memory_order_acquire) == ticket; });
-    }
-  }
+  // It is going to be our turn soon: has what `await` looks at fetched, to be written. An
+  // instruction by name: __builtin_prefetch makes a read of it for processors that may lack it.
+  void prepare() const { asm volatile("prefetchw %0" : : "m"(door_)); }
 
-  // It is going to be our turn soon: has what `await` looks at fetched, to be written.
-  void prepare() const {
-    if (shared_) {
-      asm volatile("prefetchw %0" : : "m"(door_));
-    }
+  // Before anything is sent with a ticket. Those before it are bursts under way, so it is soon.
+  // Returns how many cycles it took.
+  std::uint64_t await(Ticket ticket) const {
+    return wait_until([&] { return door_.sending.load(std::memory_order_acquire) == ticket; });
   }
 
   // Every ticket has to be given back, after `await`.
-  void done(Ticket ticket) {
-    if (shared_) {
-      door_.sending.store(ticket + 1, std::memory_order_release);
+  void done(Ticket ticket) { door_.sending.store(ticket + 1, std::memory_order_release); }
+
+ private:
+  struct Queue {
+    explicit Queue(const PollQueue& which) : device(which) {}
+    PollQueue device;
+    unsigned in_full_bursts = 0;  // packets since the last burst that was not full
+  };
+  // Queues beyond them are never helped.
+  static constexpr unsigned kMarks = 64;
+  static constexpr unsigned kStillBehind = kMaxBurst / 2;
+
+  [[nodiscard]] bool is_behind(std::size_t queue) const {
+    return queue < kMarks && (behind_.load(std::memory_order_relaxed) >> queue & 1U) != 0;
+  }
+  void set_behind(std::size_t queue, bool behind) {
+    if (queue >= kMarks) {
+      return;
+    }
+    const std::uint64_t mark = std::uint64_t{1} << queue;
+    if (behind) {
+      behind_.fetch_or(mark, std::memory_order_relaxed);
+    } else {
+      behind_.fetch_and(~mark, std::memory_order_relaxed);
     }
   }
 
- private:
-  static constexpr std::uint32_t kNone = 0;
-
+  // Returns how many cycles it took, if it took any time at all.
   template <class Condition>
-  static void wait_until(Condition&& condition) {
+  static std::uint64_t wait_until(Condition&& condition) {
+    if (condition()) [[likely]] {
+      return 0;
+    }
     // Longer than a burst takes: whoever is in the way is not running, for want of a processor.
-    constexpr unsigned kPauses = 100;
-    for (unsigned pauses = 0; !condition();) {
-      if (++pauses < kPauses) {
+    constexpr std::uint64_t kLong = 50'000;
+    const std::uint64_t start = rte_rdtsc();
+    std::uint64_t waited = 0;
+    do {
+      if (waited < kLong) {
         rte_pause();
       } else {
         std::this_thread::yield();
       }
-    }
+      waited = rte_rdtsc() - start;
+    } while (!condition());
+    return waited;
   }
 
   void enter() {
     wait_until([&] { return rte_spinlock_trylock(&door_.lock) != 0; });
   }
+  void leave() { rte_spinlock_unlock(&door_.lock); }
 
   template <class Receive>
-  Burst receive_behind_the_door(std::size_t queue, unsigned most, Receive& receive) {
-    const unsigned packets = receive(receive_[queue], most);
-    return {packets, packets == 0 ? 0 : door_.next++};
+  Burst receive_from(std::size_t queue, unsigned most, Receive& receive) {
+    const PollQueue& from = queues_[queue].device;
+    Burst burst{receive(from, most), from.port, 0};
+    if (shared_ && burst.packets != 0) {
+      burst.ticket = door_.next++;
+    }
+    return burst;
   }
 
   // In one line: who has just sent is going to receive again.
   struct alignas(kCacheLine) Door {
     rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER;
+    unsigned helped_next = 0;  // queue
     Ticket next = 0;
     std::atomic<Ticket> sending = 0;
   };
 
-  std::vector<PollQueue> receive_;
+  std::vector<Queue> queues_;
   std::vector<TransmitPath> transmit_;
   bool shared_;
   Door door_;
-  // The queue, plus one, whose last burst was full. Read by all who have nothing to do, so written
-  // only when it changes.
-  alignas(kCacheLine) std::atomic<std::uint32_t> behind_ = kNone;
+  // A bit for each queue that is behind. Read by all who have nothing to do, so written only when
+  // it changes.
+  alignas(kCacheLine) std::atomic<std::uint64_t> behind_ = 0;
 };
 
 }  // namespace anyhome::dataplane

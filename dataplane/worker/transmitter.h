@@ -20,20 +20,23 @@ namespace anyhome::dataplane {
 
 class Transmitter {
  public:
-  // What is sent outside of `begin` and `end` leaves by `own`.
+  // What is sent outside of `begin` and `flush_all` leaves by `own`.
   Transmitter(Lane& own, WorkerCounters& counters)
       : own_(own), lane_(&own), buffers_(own.transmit().size()), counters_(counters) {}
 
-  // What is sent from here to `end` leaves by this lane when it is the ticket's turn; if it is our
-  // own, so does what waits already.
+  // What is sent from here to `flush_all` leaves by this lane; if it is shared, when it is the
+  // ticket's turn. So does what waits already, which for a lane of others has to be nothing.
   void begin(Lane& lane, Lane::Ticket ticket) {
+    if (holding_) [[unlikely]] {
+      flush_all();  // a full buffer has taken a ticket of its own
+    }
     lane_ = &lane;
     ticket_ = ticket;
-    holding_ = true;
+    holding_ = lane.shared();
   }
 
-  // Sends what waits, and lets the next one do so.
-  void end() {
+  // Sends what waits, and lets the next one have its turn.
+  void flush_all() {
     if (holding_) {
       lane_->prepare();
     }
@@ -45,9 +48,9 @@ class Transmitter {
     if (holding_) {
       await_turn();
       lane_->done(ticket_);
+      holding_ = sending_ = false;
     }
     lane_ = &own_;
-    holding_ = sending_ = false;
   }
 
   void send(std::uint16_t port, rte_mbuf* frame) {
@@ -72,13 +75,15 @@ class Transmitter {
       holding_ = true;
     }
     if (!sending_) {
-      lane_->await(ticket_);
+      counters_.waited_cycles.add(lane_->await(ticket_));
       sending_ = true;
     }
   }
 
   void flush(std::uint16_t port) {
-    await_turn();
+    if (lane_->shared()) {
+      await_turn();
+    }
     Buffer& buffer = buffers_[port];
     const TransmitPath& path = lane_->transmit()[port];
     const unsigned used = buffer.used;

@@ -47,7 +47,7 @@ void Worker::run() {
       served = help();
     }
     pipeline_.on_time();
-    transmitter_.end();
+    transmitter_.flush_all();
     handoff_.flush_all();
     if (environment_.take_punted() && setup_.wake->sleeper_needs_waking() &&
         clock_.duration(before - last_wake_) >= kWakeInterval) {
@@ -95,15 +95,9 @@ unsigned Worker::serve_queues() {
   Lane& lane = *setup_.lane;
   unsigned served = 0;
   std::array<rte_mbuf*, kMaxBurst> packets;
-  for (std::size_t i = 0; i < lane.queues().size(); ++i) {
-    const Lane::Burst burst =
-        lane.take(i, setup_.burst, [&](const PollQueue& queue, unsigned most) {
-          return receive_from(queue, std::span(packets).first(most));
-        });
-    if (burst.packets != 0) {
-      serve(lane, burst, lane.queues()[i].port, packets);
-      served += burst.packets;
-    }
+  for (std::size_t queue = 0; queue < lane.queues(); ++queue) {
+    const Lane::Burst burst = lane.take(queue, setup_.burst, receiving_into(packets));
+    served += serve(lane, burst, packets);
   }
   return served;
 }
@@ -113,48 +107,44 @@ unsigned Worker::help() {
   if (!polling_.load(std::memory_order_acquire)) [[unlikely]] {
     return 0;
   }
-  transmitter_.end();  // what waits is not that lane's
+  transmitter_.flush_all();  // what waits is not that lane's
   std::array<rte_mbuf*, kMaxBurst> packets;
   for (std::size_t i = 0; i < setup_.others.size(); ++i) {
-    Lane& lane = *setup_.others[next_to_help_];
-    next_to_help_ = next_to_help_ + 1 == setup_.others.size() ? 0 : next_to_help_ + 1;
-    std::uint16_t port = 0;
-    const Lane::Burst burst = lane.help([&](const PollQueue& queue, unsigned most) {
-      port = queue.port;
-      return receive_from(queue, std::span(packets).first(most));
-    });
+    Lane& lane = *setup_.others[next_to_help_++ % setup_.others.size()];
+    const Lane::Burst burst = lane.help(receiving_into(packets));
     if (burst.packets != 0) {
       counters_->helped.add(burst.packets);
-      serve(lane, burst, port, packets);
-      return burst.packets;
+      return serve(lane, burst, packets);
     }
   }
   return 0;
 }
 
-unsigned Worker::receive_from(const PollQueue& queue, std::span<rte_mbuf*> packets) {
-  return rte_eth_rx_burst(queue.device, queue.queue, packets.data(),
-                          static_cast<std::uint16_t>(packets.size()));
-}
-
 // A burst of ours, or of a lane that we help.
-void Worker::serve(Lane& lane, const Lane::Burst& burst, std::uint16_t port,
-                   std::span<rte_mbuf* const> packets) {
+unsigned Worker::serve(Lane& lane, const Lane::Burst& burst, std::span<rte_mbuf* const> packets) {
+  if (burst.packets == 0) {
+    return 0;
+  }
   packets = packets.first(burst.packets);
   counters_->bursts.add(1);
   for (rte_mbuf* packet : packets) {
     rte_prefetch0(rte_pktmbuf_mtod(packet, void*));
   }
-  transmitter_.begin(lane, burst.ticket);
-  pipeline_.receive(port, packets);
-  transmitter_.end();
+  if (lane.shared()) {
+    transmitter_.begin(lane, burst.ticket);
+  }
+  pipeline_.receive(burst.port, packets);
+  if (lane.shared()) {
+    transmitter_.flush_all();
+  }
+  return burst.packets;
 }
 
 // What others have received for us.
 unsigned Worker::serve_taken() {
   unsigned served = 0;
   for (HandedFrames& handed : handed_) {
-    served += handed.serve(setup_.burst,
+    served += handed.serve(kMaxBurst,
                            [&](auto ports, auto frames) { pipeline_.take_over(ports, frames); });
   }
   return served;
@@ -163,12 +153,16 @@ unsigned Worker::serve_taken() {
 unsigned Worker::serve_adopted() {
   unsigned served = 0;
   for (const WorkerSetup::Adopted& adopted : setup_.adopted) {
+    // All of it: several workers may have filled it, while we were at a burst of our own.
     std::array<rte_mbuf*, kMaxBurst> frames;
-    const unsigned taken = adopted.ring->pop(frames);
-    for (unsigned i = 0; i < taken; ++i) {
-      transmitter_.send(adopted.port, frames[i]);
+    for (unsigned left = adopted.ring->count(); left != 0;) {
+      const unsigned taken = adopted.ring->pop(std::span(frames).first(std::min(left, kMaxBurst)));
+      for (unsigned i = 0; i < taken; ++i) {
+        transmitter_.send(adopted.port, frames[i]);
+      }
+      left -= taken;
+      served += taken;
     }
-    served += taken;
   }
   return served;
 }

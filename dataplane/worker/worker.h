@@ -1,17 +1,20 @@
 // A worker: one lcore that polls its receive queues and runs the pipeline over what it gets.
 //
-// Once per loop it serves a few packets of the control thread, then each of its queues, then what
-// other workers want to have sent; if there was nothing of all that, a burst of another worker who
-// is behind (lane.h). Then it says that it is quiescent: nothing it has seen of the tables is used
-// beyond that point. It never allocates, logs or makes a system call, but to wake the control
-// thread and, with `idle`, to sleep.
+// Once per loop it serves a few packets of the control thread, then each of its queues, then the
+// fragments that other workers have left to it and what they want to have sent; if there was
+// nothing of all that, a burst of another worker who is behind (lane.h). Then it says that it is
+// quiescent: nothing it has seen of the tables is used beyond that point. It never allocates or
+// logs, and makes no system call but to wake the control thread, to sleep with `idle`, and to yield
+// to a worker that it waits for and that is not running.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include <rte_ethdev.h>
 #include <rte_rcu_qsbr.h>
 
 #include "dataplane/io/packet_ring.h"
@@ -73,9 +76,13 @@ class Worker {
   unsigned serve_taken();
   unsigned serve_adopted();
   void nap();
-  unsigned receive_from(const PollQueue& queue, std::span<rte_mbuf*> packets);
-  void serve(Lane& lane, const Lane::Burst& burst, std::uint16_t port,
-             std::span<rte_mbuf* const> packets);
+  static auto receiving_into(std::span<rte_mbuf*> packets) {
+    return [packets](const PollQueue& queue, unsigned most) -> unsigned {
+      return rte_eth_rx_burst(queue.device, queue.queue, packets.data(),
+                              static_cast<std::uint16_t>(most));
+    };
+  }
+  unsigned serve(Lane& lane, const Lane::Burst& burst, std::span<rte_mbuf* const> packets);
 
   WorkerSetup setup_;
   CycleClock clock_;
@@ -91,7 +98,7 @@ class Worker {
   std::uint64_t last_busy_ = 0;  // cycles
   std::uint64_t last_wake_ = 0;  // cycles
   unsigned nap_us_ = 0;
-  std::size_t next_to_help_ = 0;
+  unsigned next_to_help_ = 0;
 };
 
 }  // namespace anyhome::dataplane

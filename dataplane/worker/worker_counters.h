@@ -29,12 +29,13 @@ class Tally {
 struct alignas(kCacheLine) WorkerCounters {
   std::array<Tally, forwarding::kCounterCount> counters;
   std::array<Tally, forwarding::kDropReasonCount> drops;
-  Tally loops;         // heartbeat
-  Tally busy_cycles;   // of loops that had packets
-  Tally total_cycles;  // of all loops, sleep included
-  Tally sleeps;        // with `idle`
-  Tally bursts;        // receive calls that gave packets
-  Tally helped;        // packets of other workers' queues
+  Tally loops;          // heartbeat
+  Tally busy_cycles;    // of loops that had packets
+  Tally total_cycles;   // of all loops, sleep included
+  Tally sleeps;         // with `idle`
+  Tally bursts;         // receive calls that gave packets
+  Tally helped;         // packets of other workers' queues
+  Tally waited_cycles;  // for the turn to send, where work is shared
 };
 
 }  // namespace anyhome::dataplane

@@ -257,11 +257,11 @@ class Lcores(unittest.TestCase):
 class Windows(unittest.TestCase):
     """Samples of other programs."""
 
-    def windows(self, preemptions, speeds):
+    def windows(self, preemptions, speeds, processors=(0,)):
         found = unmodified.Windows.__new__(unmodified.Windows)
-        found.taken, found.worker = [], None
+        found.taken, found.workers = [], [None]
         speeds = iter(speeds)
-        found.calibrator = unittest.mock.Mock(speed=lambda: next(speeds))
+        found.calibrators = [unittest.mock.Mock(speed=lambda: next(speeds))] * len(processors)
         counts = iter(preemptions)
         patch = unittest.mock.patch.object(daemon, "times_preempted", lambda thread: next(counts))
         patch.start()
@@ -270,6 +270,10 @@ class Windows(unittest.TestCase):
 
     def test_the_slower_of_both_ends_counts(self):
         windows = self.windows([7, 7], [(1.4, 4.0), (1.3, 5.0)])
+        self.assertEqual(windows.take(0, lambda: 60), [[60, 1.3, 4.0]])
+
+    def test_the_slowest_of_several_processors_counts(self):
+        windows = self.windows([7, 7], [(1.4, 4.0), (1.3, 5.0), (1.4, 5.0), (1.4, 5.0)], (0, 1))
         self.assertEqual(windows.take(0, lambda: 60), [[60, 1.3, 4.0]])
 
     def test_who_lost_the_processor_was_not_quiet(self):

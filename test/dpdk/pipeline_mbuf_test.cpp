@@ -137,7 +137,7 @@ class World {
                                      : make_chain(pool_, frame, {split}));
       }
       pipeline.receive(0, packets);
-      transmitter.end();
+      transmitter.flush_all();
     });
     env.set_now(kFragmentsGivenUp);
     pipeline.on_time();

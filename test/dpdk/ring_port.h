@@ -66,6 +66,10 @@ class RingPort {
                                   reinterpret_cast<void* const*>(frames.data()),  // NOLINT
                                   static_cast<unsigned>(frames.size()), nullptr) == frames.size());
   }
+  // Frames that nobody has received.
+  [[nodiscard]] unsigned waiting(unsigned queue) const {
+    return rte_ring_count(receive_[queue].get());
+  }
   // nullptr: nothing was sent.
   rte_mbuf* take(unsigned queue) {
     void* frame = nullptr;

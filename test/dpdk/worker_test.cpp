@@ -1,7 +1,7 @@
 // Workers that run: what they receive, send, are given by the control thread and tell it.
 #include <poll.h>
 
-#include "test/dpdk/two_workers.h"
+#include "test/dpdk/running_workers.h"
 
 using namespace anyhome;
 using namespace anyhome::test;
@@ -19,7 +19,7 @@ std::uint64_t wakes(const WakeSignal& wake) {
 }  // namespace
 
 TEST_CASE("nothing is received before the ports have been started", "[worker]") {
-  TwoWorkers world;
+  RunningWorkers world;
   world.port().give(0, world.framed(to_home(world)));
   world.one_loop_later(0);
   world.one_loop_later(1);
@@ -29,7 +29,7 @@ TEST_CASE("nothing is received before the ports have been started", "[worker]") 
 }
 
 TEST_CASE("each worker serves its queue; one owns the way out", "[worker]") {
-  TwoWorkers world;
+  RunningWorkers world;
   world.start_polling();
   const unsigned queue = GENERATE(0U, 1U);
   world.port().give(queue, world.framed(to_home(world)));
@@ -48,7 +48,7 @@ TEST_CASE("each worker serves its queue; one owns the way out", "[worker]") {
 
 TEST_CASE("frames handed over keep their order, and nothing is lost", "[worker]") {
   constexpr unsigned kFrames = 100;
-  TwoWorkers world;
+  RunningWorkers world;
   world.start_polling();
   for (unsigned i = 0; i < kFrames; ++i) {
     Bytes packet = to_home(world);
@@ -67,7 +67,7 @@ TEST_CASE("frames handed over keep their order, and nothing is lost", "[worker]"
 }
 
 TEST_CASE("what the control thread injects goes the way of its kind", "[worker]") {
-  TwoWorkers world;
+  RunningWorkers world;
   const auto inject = [&](InjectKind kind, const Bytes& bytes) {
     rte_mbuf* packet = make_chain(world.pool(), bytes, {});
     note_of(packet, mbuf_note_offset()).inject = {kind, 0};
@@ -96,7 +96,7 @@ TEST_CASE("what the control thread injects goes the way of its kind", "[worker]"
 }
 
 TEST_CASE("a control thread that is awake is not woken", "[worker][wake]") {
-  TwoWorkers world;
+  RunningWorkers world;
   world.start_polling();
   world.wake().awake();
   for (unsigned i = 1; i <= 20; ++i) {
@@ -109,7 +109,7 @@ TEST_CASE("a control thread that is awake is not woken", "[worker][wake]") {
 
 TEST_CASE("a sleeping control thread is woken, and not more than once in 100 microseconds",
           "[worker][wake]") {
-  TwoWorkers world;
+  RunningWorkers world;
   world.start_polling();
   world.wake().going_to_sleep();
   const auto start = std::chrono::steady_clock::now();
@@ -135,7 +135,7 @@ TEST_CASE("a sleeping control thread is woken, and not more than once in 100 mic
 }
 
 TEST_CASE("a worker's heart beats with and without packets, and stops with it", "[worker]") {
-  TwoWorkers world;
+  RunningWorkers world;
   world.one_loop_later(0);
   world.one_loop_later(1);
   world.stop();
@@ -145,7 +145,7 @@ TEST_CASE("a worker's heart beats with and without packets, and stops with it", 
 }
 
 TEST_CASE("an idle worker sleeps, and nobody waits for it to be quiescent", "[worker]") {
-  TwoWorkers world({.idle = true});
+  RunningWorkers world({.idle = true});
   REQUIRE(wait_for([&] { return world.worker(0).counters().sleeps.value() > 3; }));
   for (unsigned i = 0; i < 3; ++i) {
     const std::uint64_t token = rte_rcu_qsbr_start(world.qsbr());
@@ -158,13 +158,13 @@ TEST_CASE("an idle worker sleeps, and nobody waits for it to be quiescent", "[wo
 }
 
 TEST_CASE("a busy worker does not sleep", "[worker]") {
-  TwoWorkers world;
+  RunningWorkers world;
   REQUIRE(wait_for([&] { return world.loops(0) > 1000; }));
   CHECK(world.worker(0).counters().sleeps.value() == 0);
 }
 
 TEST_CASE("a worker that has stopped holds up no grace period", "[worker]") {
-  TwoWorkers world;
+  RunningWorkers world;
   world.one_loop_later(0);
   world.stop();
   const std::uint64_t token = rte_rcu_qsbr_start(world.qsbr());
@@ -172,7 +172,7 @@ TEST_CASE("a worker that has stopped holds up no grace period", "[worker]") {
 }
 
 TEST_CASE("used next hops are noted, once until asked", "[worker]") {
-  TwoWorkers world;
+  RunningWorkers world;
   world.start_polling();
   world.port().give(0, world.framed(to_home(world)));
   REQUIRE(wait_for([&] { return world.counted(0, Counter::Sent) == 1; }));

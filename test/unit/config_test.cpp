@@ -222,13 +222,15 @@ TEST_CASE("option names are unique, and a slip of the finger is recognized", "[c
 
 TEST_CASE("options of reassembly and of the workers' sharing", "[config]") {
   const DataPath defaults;
-  CHECK(defaults.work_sharing);
+  CHECK(defaults.shares_work());
+  CHECK_FALSE(configured({{"idle", "yes"}}).data_path.shares_work());
+  CHECK(configured({{"idle", "yes"}, {"work-sharing", "yes"}}).data_path.shares_work());
   CHECK(defaults.reassembly_datagrams == 128);
   const Config config = configured({{"work-sharing", "off"},
                                     {"reassembly-datagrams", "64"},
                                     {"reassembly-bytes", "1000000"},
                                     {"reassembly-timeout", "500"}});
-  CHECK_FALSE(config.data_path.work_sharing);
+  CHECK_FALSE(config.data_path.shares_work());
   CHECK(config.data_path.reassembly_datagrams == 64);
   CHECK(config.data_path.reassembly_bytes == 1000000);
   CHECK(config.data_path.reassembly_timeout == std::chrono::milliseconds(500));

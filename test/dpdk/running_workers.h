@@ -1,5 +1,5 @@
-// Two workers that run: on rings instead of wires, with real tables, in threads of their own. What
-// they do is waited for, never slept for.
+// Workers that run: on rings instead of wires, with real tables, in threads of their own. What they
+// do is waited for, never slept for.
 #pragma once
 
 #include <chrono>
@@ -31,25 +31,32 @@ bool wait_for(const Condition& condition, std::chrono::seconds limit = std::chro
   return true;
 }
 
-// One port with two receive queues and one transmit queue, and two workers: the first owns the
-// transmit queue, the second hands its frames over.
-class TwoWorkers {
+// One port with a receive queue for each worker and one transmit queue: the first worker's, to whom
+// the others hand their frames over.
+class RunningWorkers {
  public:
   struct How {
+    unsigned workers = 2;
+    unsigned burst = 32;
     bool idle = false;
     bool sharing = false;
   };
 
-  TwoWorkers() : TwoWorkers(How{}) {}
-  explicit TwoWorkers(How how)
-      : pool_(make_pool()), port_(pool_, 2, 1), tables_(make_tables()), handover_(make_ring(256)) {
-    for (unsigned i = 0; i < 2; ++i) {
-      TransmitPath path{port_.id(), 0, true, i == 0 ? nullptr : &handover_, nullptr};
+  RunningWorkers() : RunningWorkers(How{}) {}
+  explicit RunningWorkers(How how)
+      : pool_(make_pool()),
+        port_(pool_, static_cast<std::uint16_t>(how.workers), 1),
+        tables_(make_tables()) {
+    for (unsigned i = 0; i < how.workers; ++i) {
+      if (i != 0) {
+        handovers_.push_back(std::make_unique<PacketRing>(make_ring(256)));
+      }
+      TransmitPath path{port_.id(), 0, true, i == 0 ? nullptr : handovers_.back().get(), nullptr};
       lanes_.push_back(std::make_unique<Lane>(
           std::vector<PollQueue>{{0, port_.id(), static_cast<std::uint16_t>(i)}},
           std::vector<TransmitPath>{path, path}, how.sharing));
     }
-    for (unsigned i = 0; i < 2; ++i) {
+    for (unsigned i = 0; i < how.workers; ++i) {
       punts_.push_back(std::make_unique<PacketRing>(make_ring(256)));
       injects_.push_back(std::make_unique<PacketRing>(make_ring(256)));
       rte_rcu_qsbr_thread_register(qsbr_.get(), i);
@@ -61,15 +68,18 @@ class TwoWorkers {
       setup.qsbr = qsbr_.get();
       setup.pool = pool_.get();
       setup.lane = lanes_[i].get();
-      if (how.sharing) {
-        setup.others = {lanes_[1 - i].get()};
+      for (unsigned other = 1; other < how.workers && how.sharing; ++other) {
+        setup.others.push_back(lanes_[(i + other) % how.workers].get());
       }
       if (i == 0) {
-        setup.adopted = {{0, &handover_}};
+        for (const auto& ring : handovers_) {
+          setup.adopted.push_back({0, ring.get()});
+        }
       }
       setup.punts = punts_[i].get();
       setup.injects = injects_[i].get();
       setup.wake = &wake_;
+      setup.burst = how.burst;
       setup.idle = how.idle;
       workers_.push_back(std::make_unique<dataplane::Worker>(std::move(setup)));
     }
@@ -77,7 +87,7 @@ class TwoWorkers {
       threads_.emplace_back([&worker] { worker->run(); });
     }
   }
-  ~TwoWorkers() { stop(); }
+  ~RunningWorkers() { stop(); }
 
   void stop() {
     for (auto& worker : workers_) {
@@ -97,8 +107,22 @@ class TwoWorkers {
   rte_mbuf* framed(const Bytes& packet) {
     return make_chain(pool_, frame(facts_.config.ports[0].mac, packet), {});
   }
+  [[nodiscard]] std::uint64_t helped() const {
+    std::uint64_t sum = 0;
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+      sum += helped(i);
+    }
+    return sum;
+  }
   [[nodiscard]] std::uint64_t helped(unsigned worker) const {
     return workers_[worker]->counters().helped.value();
+  }
+  [[nodiscard]] std::uint64_t counted(Counter counter) const {
+    std::uint64_t sum = 0;
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+      sum += counted(i, counter);
+    }
+    return sum;
   }
   [[nodiscard]] std::uint64_t counted(unsigned worker, Counter counter) const {
     return workers_[worker]->counters().counters[static_cast<std::size_t>(counter)].value();
@@ -110,6 +134,15 @@ class TwoWorkers {
   void one_loop_later(unsigned worker) const {
     const std::uint64_t now = loops(worker);
     REQUIRE(wait_for([&] { return loops(worker) >= now + 2; }));
+  }
+
+  // Frames on their way to the first worker.
+  [[nodiscard]] unsigned handed_over() const {
+    unsigned sum = 0;
+    for (const auto& ring : handovers_) {
+      sum += ring->count();
+    }
+    return sum;
   }
 
   const PipelineFixture& facts() const { return facts_; }
@@ -144,7 +177,7 @@ class TwoWorkers {
   PacketPool pool_;
   RingPort port_;
   std::unique_ptr<ForwardingTables> tables_;
-  PacketRing handover_;
+  std::vector<std::unique_ptr<PacketRing>> handovers_;
   std::vector<std::unique_ptr<PacketRing>> punts_;
   std::vector<std::unique_ptr<PacketRing>> injects_;
   WakeSignal wake_;
@@ -153,11 +186,11 @@ class TwoWorkers {
   std::vector<std::thread> threads_;
 };
 
-inline Bytes to_home(const TwoWorkers& world) {
+inline Bytes to_home(const RunningWorkers& world) {
   return build({world.facts().correspondent, world.facts().home});
 }
 // For the control thread.
-inline Bytes signalling(const TwoWorkers& world) {
+inline Bytes signalling(const RunningWorkers& world) {
   return build({world.facts().care_of, world.facts().agent, wire::protocol::kMobility, 64, 0, 0,
                 hex("3b 01 05 00 0000 0001 0000 0000 0000 0000")});
 }
