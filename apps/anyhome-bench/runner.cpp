@@ -203,6 +203,7 @@ Phase Runner::run(Reference reference, References& tables, std::uint64_t packets
 }
 
 void Runner::serve(Lane& lane, Lane::Ticket ticket, std::span<rte_mbuf* const> burst) {
+  dataplane::prefetch_frames(burst);
   transmitter_.begin(lane, ticket);
   receive(burst);
   transmitter_.flush_all();

@@ -185,13 +185,8 @@ template <Environment Env>
 
 template <Environment Env>
 [[gnu::always_inline]] inline bool Pipeline<Env>::is_home(const std::byte* address) const {
-  for (const PrefixTest& prefix : config_.home_prefixes) {
+  for (const PrefixTest& prefix : served_) {
     if (prefix.matches(address)) {
-      return true;
-    }
-  }
-  for (const PipelinePool& pool : config_.pools) {
-    if (pool.test.matches(address)) {
       return true;
     }
   }

@@ -69,6 +69,7 @@ class Pipeline {
   Pipeline(const PipelineConfig& config, Env& env)
       : config_(config),
         env_(env),
+        served_(served_prefixes(config)),
         icmp_limiter_(config.icmp_rates),
         punt_buckets_(make_punt_buckets(config)),
         reassembler_(config.reassembly, config.fragment_seed, env),
@@ -246,8 +247,17 @@ class Pipeline {
     (std::make_index_sequence<forwarding::kPuntClassCount>{});
   }
 
+  static std::vector<PrefixTest> served_prefixes(const PipelineConfig& config) {
+    std::vector<PrefixTest> served = config.home_prefixes;
+    for (const PipelinePool& pool : config.pools) {
+      served.push_back(pool.test);
+    }
+    return served;
+  }
+
   const PipelineConfig& config_;
   Env& env_;
+  std::vector<PrefixTest> served_;  // home prefixes and pools
   IcmpLimiter icmp_limiter_;
   PuntBuckets punt_buckets_;
   Reassembler<Env> reassembler_;

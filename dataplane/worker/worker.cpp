@@ -127,9 +127,7 @@ unsigned Worker::serve(Lane& lane, const Lane::Burst& burst, std::span<rte_mbuf*
   }
   packets = packets.first(burst.packets);
   counters_->bursts.add(1);
-  for (rte_mbuf* packet : packets) {
-    rte_prefetch0(rte_pktmbuf_mtod(packet, void*));
-  }
+  prefetch_frames(packets);
   if (lane.shared()) {
     transmitter_.begin(lane, burst.ticket);
   }
