@@ -76,14 +76,13 @@ bool Pipeline<Env>::may_be_answered(const W& work, std::uint8_t type, std::uint8
   if (work.origin == Origin::Error || work.origin == Origin::Control) {
     return false;
   }
-  const Ipv6Address source = read_address(source_of(work));
-  if (source.is_multicast() || source.is_unspecified() || source.is_link_local()) {
+  const std::byte* source = source_of(work);
+  if (is_multicast(source) || is_link_local(source) || is_zero(load_address(source))) {
     return false;
   }
   const bool multicast_allowed =
       type == kPacketTooBig || (type == kParameterProblem && code == kCodeUnknownOption);
-  constexpr std::byte kMulticast{0xff};
-  if (*destination_of(work) == kMulticast && !multicast_allowed) {
+  if (is_multicast(destination_of(work)) && !multicast_allowed) {
     return false;
   }
   // What floods are made of need not be walked through.

@@ -98,8 +98,7 @@ template <Environment Env>
   work.contiguous = static_cast<std::uint32_t>(env_.contiguous(work.packet) - header);
   // Multicast frames are neighbour discovery and routing protocols; a unicast packet in one is
   // somebody's mistake that must not be multiplied (RFC 1122 §3.3.6).
-  constexpr std::byte kMulticast{0xff};
-  if (multicast && *destination_of(work) != kMulticast) {
+  if (multicast && !is_multicast(destination_of(work))) {
     drop(work, DropReason::OtherDestinationMac);
     return false;
   }
@@ -152,8 +151,7 @@ template <Environment Env>
   const std::byte* source = source_of(work);
   if (is_nobody(source)) {
     // The unspecified address is for neighbour discovery and MLD only: multicast on the link.
-    constexpr std::byte kMulticast{0xff};
-    if (!read_address(source).is_unspecified() || *destination_of(work) != kMulticast) {
+    if (!is_zero(load_address(source)) || !is_multicast(destination_of(work))) {
       drop(work, DropReason::InvalidSource);
       return false;
     }
@@ -174,13 +172,12 @@ template <Environment Env>
 // Multicast, unspecified and loopback addresses are nobody's (RFC 4291 §2.5.2, §2.5.3, §2.7).
 template <Environment Env>
 [[gnu::always_inline]] inline bool Pipeline<Env>::is_nobody(const std::byte* source) {
-  constexpr std::byte kMulticast{0xff};
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   std::memcpy(&high, source, sizeof high);
   std::memcpy(&low, source + sizeof high, sizeof low);
   constexpr std::uint64_t kLoopbackLow = 0x0100'0000'0000'0000ULL;  // ::1 in memory order
-  return source[0] == kMulticast || (high == 0 && (low == 0 || low == kLoopbackLow));
+  return is_multicast(source) || (high == 0 && (low == 0 || low == kLoopbackLow));
 }
 
 template <Environment Env>
@@ -208,8 +205,7 @@ template <Environment Env>
     deliver(work, LocalRole::Locator);
     return;
   }
-  constexpr std::byte kMulticast{0xff};
-  if (destination[0] == kMulticast) {
+  if (is_multicast(destination)) {
     // RFC 6275 §10.4.2: multicast of a mobile node is not for its home agent to spread.
     if (work.origin == Origin::Tunnel) {
       drop(work, DropReason::MulticastNotForwarded);
@@ -218,9 +214,7 @@ template <Environment Env>
     }
     return;
   }
-  constexpr std::uint16_t kLinkLocalMask = 0xffc0;
-  constexpr std::uint16_t kLinkLocal = 0xfe80;
-  if ((load_be16(destination) & kLinkLocalMask) == kLinkLocal) {
+  if (is_link_local(destination)) {
     // RFC 6275 §10.4.2: a link-local destination is never behind a tunnel.
     if (work.origin == Origin::Wire) {
       deliver(work, LocalRole::Host);

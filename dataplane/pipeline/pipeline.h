@@ -227,6 +227,13 @@ class Pipeline {
     std::memcpy(address.octets.data(), at, Ipv6Address::kSize);
     return address;
   }
+  // RFC 4291 §2.7 and §2.5.6.
+  static bool is_multicast(const std::byte* address) { return address[0] == std::byte{0xff}; }
+  static bool is_link_local(const std::byte* address) {
+    constexpr std::uint16_t kMask = 0xffc0;
+    constexpr std::uint16_t kPrefix = 0xfe80;
+    return (load_be16(address) & kMask) == kPrefix;
+  }
   static const std::byte* source_of(const W& work) { return work.ip + wire::ipv6_offset::kSource; }
   static const std::byte* destination_of(const W& work) {
     return work.ip + wire::ipv6_offset::kDestination;

@@ -84,6 +84,7 @@ class Lane {
     } else if (burst.packets < most) {
       queues_[queue].in_full_bursts = 0;
     } else if ((queues_[queue].in_full_bursts += burst.packets) >= kMaxBurst) {
+      queues_[queue].in_full_bursts = 0;
       set_behind(queue, true);
     }
     return burst;

@@ -52,6 +52,11 @@ TEST_CASE("an owner who is not behind is not helped", "[lane]") {
   CHECK((owner ? take(lane, 31) : help(31)).packets == 31);
   CHECK(help(64).packets == 0);
   CHECK(asked == (owner ? 2 : 3));
+  // And again from the start.
+  CHECK(take(lane, 32).packets == 32);
+  CHECK(help(64).packets == 0);
+  CHECK(take(lane, 32).packets == 32);
+  CHECK(help(64).packets == 64);
 }
 
 TEST_CASE("who is behind takes larger bursts until it is not, shared or not", "[lane]") {
