@@ -201,7 +201,7 @@ class Robustness(LabCase):
 
     def assert_books_balance(self):
         """Whatever came in, or was made here, went somewhere that has a name."""
-        def difference():
+        def balanced():
             now = self.values()
             came = now["received"] + now["injected"]
             drops = sum(row["value"] for row in self.telemetry.rows("drops"))
@@ -210,8 +210,10 @@ class Robustness(LabCase):
             # sent before.
             went = (now["sent"] + drops + punted - now["fragments-created"] // 2
                     - now["transmit-queue-full"])
-            return came - went
-        self.wait_for("the books to balance", lambda: difference() == 0)
+            # What was put together had come in as up to eight fragments. Chance makes the other half
+            # of the one that is sent once in many runs.
+            return 0 <= came - went <= 7 * now["reassembled"]
+        self.wait_for("the books to balance", balanced)
 
     def test_packet_too_big_comes_under_a_scan(self):
         """RFC 4443 §2.4 (f): the bucket of one error must not be emptied by another one."""
